@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+/* digest.h - what a digest algorithm is: the operations that every one of them fills in.
+ *
+ * A digest is parallel or serial.
+ *
+ * A parallel one first turns each chunk into a *partial*, anywhere and in any order, and then folds
+ * the partials into its state in file order; the fold is cheap. Any border between chunks is right:
+ * a partial carries the ragged ends that its neighbours need.
+ *
+ *     partial_init(p, offset)  partial_update(p, data, n) ...    any thread, once per chunk
+ *     fold(state, p)                                             in file order
+ *
+ * A serial one leaves the partial operations NULL and has `update` instead, which takes the data
+ * itself in file order.
+ *
+ * To add a digest: write one file that defines a struct mapproc_digest, and name it in
+ * digest_table.c.
+ */
+#ifndef MAPPROC_DIGEST_DIGEST_H
+#define MAPPROC_DIGEST_DIGEST_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+    MAPPROC_DIGEST_MAX = 64,       /* bytes of the longest digest */
+    MAPPROC_DIGEST_ALIGNMENT = 64, /* bytes; of every state and every partial */
+};
+
+/*
+ * No operation can fail, allocates or takes a lock: they run inside the guard that unwinds from
+ * a mapping whose file was cut. Distinct states and partials may be used by distinct threads.
+ */
+struct mapproc_digest {
+    const char *name; /* as -a takes it: "xxh128" */
+    const char *tag;  /* in BSD-style checklists: "XXH128" */
+    size_t size;      /* bytes of the finished digest */
+
+    size_t state_size; /* bytes */
+    void (*init)(void *state);
+
+    size_t (*partial_size)(size_t chunk_length); /* bytes for a chunk; 0 if that does not fit */
+    void (*partial_init)(void *partial, uint64_t offset);
+    void (*partial_update)(void *partial, const void *data, size_t length);
+    void (*fold)(void *state, const void *partial);
+
+    void (*update)(void *state, const void *data, size_t length);
+
+    /* Writes `size` bytes in canonical (big-endian) order. The state is of no use afterwards. */
+    void (*finish)(void *state, uint8_t *digest);
+};
+
+/* The digest of that name, or NULL. */
+const struct mapproc_digest *mapproc_digest_find(const char *name);
+
+/* Digest number `index`, counted from 0, the default one; NULL past the last. */
+const struct mapproc_digest *mapproc_digest_at(size_t index);
+
+#endif
