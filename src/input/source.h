@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT */
+/* source.h - an input: a file, a block device or a stream, and the proof that it did not change. */
+#ifndef MAPPROC_INPUT_SOURCE_H
+#define MAPPROC_INPUT_SOURCE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <time.h>
+
+#include "mapproc.h"
+
+enum mapproc_source_kind {
+    MAPPROC_SOURCE_EXTENT, /* a known number of bytes, readable at any offset, by anybody */
+    MAPPROC_SOURCE_STREAM, /* bytes in order until there are no more */
+};
+
+/* What tells one state of a file from another. */
+struct mapproc_identity {
+    dev_t device;
+    ino_t inode;
+    uint64_t size; /* bytes */
+    struct timespec modified;
+    struct timespec changed;
+};
+
+struct mapproc_source {
+    const char *path; /* as the user named it; "-" is standard input; borrowed */
+    int fd;
+    bool owns_fd;
+    bool mappable; /* mmap() is worth a try: see mapproc_source_open() */
+    bool waits;    /* a read may block until somebody writes: poll() first */
+    bool steady;   /* its identity means something: not for pipes and pseudo files */
+    enum mapproc_source_kind kind;
+    uint64_t start; /* file offset of the first byte; not 0 only on standard input */
+    uint64_t size;  /* bytes from `start` on; 0 for a stream */
+    struct mapproc_identity identity;
+};
+
+/*
+ * Opens `path` and finds out what it is, without ever waiting for anybody. A file is an extent; a
+ * pipe, a socket, a terminal, a character device, and every file of size 0 are streams, because
+ * /proc shows that size 0 need not mean empty. So are all files of the kernel's pseudo file
+ * systems, whose sizes mean nothing. Files on network file systems are not `mappable`: their
+ * errors are better had from read() than as SIGBUS.
+ *
+ * Fails for directories, and where open() and fstat() do. Close it even after a failure.
+ */
+int mapproc_source_open(struct mapproc_source *source, const char *path,
+                        struct mapproc_error *error);
+
+/* Closes the file; of standard input, moves the position behind what was read. */
+void mapproc_source_close(struct mapproc_source *source);
+
+/*
+ * Compares the source with what it was when it was opened. MAPPROC_BAD_DATA, saying what changed,
+ * if the file was cut, grew, was written to, replaced or removed.
+ */
+int mapproc_source_check_unchanged(const struct mapproc_source *source,
+                                   struct mapproc_error *error);
+
+/*
+ * Reads exactly `length` bytes at `offset` of an extent. Any thread, any number at once. A file
+ * that ends earlier is MAPPROC_BAD_DATA with the missing range.
+ */
+int mapproc_source_read_at(const struct mapproc_source *source, uint64_t offset, void *buffer,
+                           size_t length, struct mapproc_error *error);
+
+/*
+ * Reads the next bytes of a stream until the buffer is full or the stream ends (then *got is less
+ * than `length`). One thread at a time. Returns MAPPROC_CANCELLED as soon as `wake_fd` becomes
+ * readable, however long the stream keeps silent.
+ */
+int mapproc_source_read_next(const struct mapproc_source *source, int wake_fd, void *buffer,
+                             size_t length, size_t *got, struct mapproc_error *error);
+
+/*
+ * Finds out why the byte at `offset` of an extent could not be had from its mapping, by asking in
+ * ways that answer with an errno, and describes it as missing or unreadable up to `length` bytes
+ * further. Always fails: MAPPROC_BAD_DATA for a file that was cut, MAPPROC_FAILED for one that
+ * cannot be read.
+ */
+int mapproc_source_explain_fault(const struct mapproc_source *source, uint64_t offset,
+                                 uint64_t length, struct mapproc_error *error);
+
+#endif
