@@ -39,7 +39,7 @@ struct mapproc_digest {
     size_t state_size; /* bytes */
     void (*init)(void *state);
 
-    size_t (*partial_size)(size_t chunk_length); /* bytes for a chunk; 0 if that does not fit */
+    size_t (*partial_size)(size_t chunk_length); /* bytes for a chunk */
     void (*partial_init)(void *partial, uint64_t offset);
     void (*partial_update)(void *partial, const void *data, size_t length);
     void (*fold)(void *state, const void *partial);

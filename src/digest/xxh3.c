@@ -30,7 +30,6 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
-#include "base/checked.h"
 #include "digest/digest.h"
 #include "digest/xxh3_block_sums.h"
 
@@ -70,12 +69,8 @@ struct state {
 
 static size_t xxh3_partial_size(size_t chunk_length)
 {
-    size_t size;
-
-    if (!mapproc_multiply_size(chunk_length / BLOCK, sizeof(uint64_t[LANES]), &size) ||
-        !mapproc_add_size(size, sizeof(struct partial), &size))
-        return 0;
-    return size;
+    /* Sixteen times smaller than the chunk: cannot overflow. */
+    return sizeof(struct partial) + chunk_length / BLOCK * sizeof(uint64_t[LANES]);
 }
 
 static void xxh3_partial_init(void *memory, uint64_t offset)

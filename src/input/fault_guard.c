@@ -68,8 +68,7 @@ static void handle(int signal_number, siginfo_t *info, void *context)
 
 int mapproc_fault_guard_install(struct mapproc_error *error)
 {
-    /* SA_NODEFER: the jump out of the handler must not leave SIGBUS blocked. */
-    struct sigaction action = {.sa_sigaction = handle, .sa_flags = SA_SIGINFO | SA_NODEFER};
+    struct sigaction action = {.sa_sigaction = handle, .sa_flags = SA_SIGINFO};
     struct sigaction current;
     int result = MAPPROC_OK;
 
@@ -89,8 +88,8 @@ int mapproc_fault_guard_install(struct mapproc_error *error)
 bool mapproc_fault_guard_run(const void *begin, size_t length, void (*body)(void *argument),
                              void *argument, size_t *fault)
 {
-    /* Not saving the signal mask spares a system call; the handler does not change it. */
-    if (sigsetjmp(guard.resume, 0) != 0) {
+    /* The signal mask is saved because the jump leaves the handler with SIGBUS blocked. */
+    if (sigsetjmp(guard.resume, 1) != 0) {
         *fault = guard.fault;
         return false;
     }
