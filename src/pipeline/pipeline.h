@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/* pipeline.h - running a job over its sources on all cores. */
+#ifndef MAPPROC_PIPELINE_PIPELINE_H
+#define MAPPROC_PIPELINE_PIPELINE_H
+
+#include "chunkers/chunker.h"
+#include "mapproc.h"
+#include "pipeline/job.h"
+
+enum {
+    MAPPROC_CHUNK_SIZE_MIN = 1 << 10, /* bytes */
+    MAPPROC_CHUNK_SIZE_MAX = 1 << 30,
+    MAPPROC_CHUNK_SIZE_DEFAULT = 1 << 20,
+    MAPPROC_THREADS_MAX = 4096,
+};
+
+/*
+ * Runs `job` over all its sources and returns when the last one has been reported, or when a
+ * report, a cancellation or the machine ended it early. `context` is passed to every operation.
+ * Sources that fail are reported as such and do not make the run fail.
+ */
+int mapproc_pipeline_run(const struct mapproc_job *job, void *context,
+                         const struct mapproc_chunker *chunker,
+                         const struct mapproc_options *options, struct mapproc_error *error);
+
+#endif

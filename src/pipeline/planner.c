@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: MIT */
+/* planner.c - deciding what the workers do next.
+ *
+ * There is no planning thread. A worker that finds its queue empty becomes the planner for a
+ * moment, if no other one is, and plans until the bound of chunks in flight is reached. So chunks
+ * are planned in order, and never more than the scratch arena can serve: a chunk gets its scratch
+ * when it is planned, and therefore the lowest unfinished chunk always has what it needs.
+ */
+#include "pipeline/planner.h"
+
+#include <errno.h>
+
+#include "base/checked.h"
+#include "base/error.h"
+#include "pipeline/lane.h"
+#include "pipeline/work.h"
+
+/* A lane's share of the chunks in flight when several are worked on side by side. */
+static unsigned lane_limit(const struct mapproc_pipeline *pipeline)
+{
+    unsigned share = pipeline->limit / pipeline->worker_count;
+
+    return !pipeline->job->spreads ? pipeline->limit : share < 2 ? 2 : share;
+}
+
+/* The lane to cut a chunk from: the first that can be cut or, to spread, the one least served. */
+static struct mapproc_lane *find_cuttable(const struct mapproc_pipeline *pipeline)
+{
+    unsigned limit = lane_limit(pipeline);
+    struct mapproc_lane *best = NULL;
+
+    for (struct mapproc_lane *lane = pipeline->active_first; lane; lane = lane->next_active) {
+        if (lane->ticket_out || lane->in_flight >= limit)
+            continue;
+        if (!pipeline->job->spreads)
+            return lane;
+        if (best == NULL || lane->in_flight < best->in_flight)
+            best = lane;
+    }
+    return best;
+}
+
+static bool may_open(const struct mapproc_pipeline *pipeline)
+{
+    unsigned active = pipeline->opening;
+
+    if (pipeline->exhausted || pipeline->lane_count >= MAPPROC_ITEMS_MAX)
+        return false;
+    if (!pipeline->job->spreads)
+        return true;
+    for (struct mapproc_lane *lane = pipeline->active_first; lane; lane = lane->next_active)
+        active++;
+    return active < pipeline->worker_count;
+}
+
+static bool can_plan(const struct mapproc_pipeline *pipeline)
+{
+    return !pipeline->planning && !pipeline->starved && pipeline->in_flight < pipeline->limit &&
+           (find_cuttable(pipeline) != NULL || may_open(pipeline));
+}
+
+/* Windows spread over the nodes in stripes, so that readahead allocates their pages there. */
+static unsigned choose_node(const struct mapproc_pipeline *pipeline, uint64_t index,
+                            uint64_t offset)
+{
+    return (unsigned)((index + offset / MAPPROC_WINDOW_SIZE) % pipeline->topology.node_count);
+}
+
+/* Plans the opening of the next source. NULL if there is none, or no memory (then *starved). */
+static struct mapproc_work *plan_open(struct mapproc_pipeline *pipeline, bool *starved)
+{
+    unsigned node = choose_node(pipeline, pipeline->planned_lanes, 0);
+    struct mapproc_work *work = mapproc_work_make(pipeline, MAPPROC_TASK_OPEN, node,
+                                                  pipeline->chunk_size, pipeline->job->keeps_data);
+    struct mapproc_lane *lane = work != NULL ? mapproc_slab_alloc(&pipeline->lanes) : NULL;
+    const char *path;
+
+    *starved = lane == NULL;
+    if (lane == NULL)
+        goto no_lane;
+    path = pipeline->job->next(pipeline->context);
+    if (path == NULL)
+        goto no_more;
+    *lane = (struct mapproc_lane){
+        .item.source = {.path = path, .fd = -1},
+        .index = pipeline->planned_lanes++,
+        .in_flight = 1,
+    };
+    work->chunk.item = &lane->item;
+    return work;
+
+no_more:
+    mapproc_slab_free(&pipeline->lanes, lane);
+no_lane:
+    if (work != NULL)
+        mapproc_work_free(pipeline, work);
+    return NULL;
+}
+
+/* Plans the next chunk of a lane. NULL without memory. */
+static struct mapproc_work *plan_chunk(struct mapproc_pipeline *pipeline, struct mapproc_lane *lane)
+{
+    const struct mapproc_source *source = &lane->item.source;
+    bool stream = source->kind == MAPPROC_SOURCE_STREAM;
+    bool mapped = !stream && atomic_load_explicit(&lane->mapped, memory_order_relaxed);
+    uint64_t left = source->size - lane->planned;
+    size_t length = pipeline->chunk_size;
+    struct mapproc_work *work;
+
+    if (!stream)
+        length = pipeline->chunker->next(lane->chunker_state, NULL,
+                                         (size_t)mapproc_min_u64(left, SIZE_MAX / 2), true);
+    work = mapproc_work_make(pipeline, stream ? MAPPROC_TASK_STREAM : MAPPROC_TASK_EXTENT,
+                             choose_node(pipeline, lane->index, lane->planned), length,
+                             stream || (pipeline->job->keeps_data && !mapped));
+    if (work == NULL)
+        return NULL;
+    work->chunk.item = &lane->item;
+    work->chunk.number = lane->next_number;
+    work->chunk.offset = lane->planned;
+    if (mapped && !mapproc_work_map(pipeline, lane, work) && pipeline->job->keeps_data) {
+        work->buffer = mapproc_buddy_alloc(&pipeline->arenas[work->node], length);
+        if (work->buffer == NULL) {
+            mapproc_work_free(pipeline, work);
+            return NULL;
+        }
+    }
+    lane->next_number++;
+    if (!stream)
+        lane->planned += length;
+    return work;
+}
+
+/* Adds a new lane behind the others. Called with the lock held. */
+static void append_lane(struct mapproc_pipeline *pipeline, struct mapproc_lane *lane)
+{
+    if (pipeline->lanes_last != NULL)
+        pipeline->lanes_last->next_lane = lane;
+    else
+        pipeline->lanes_first = lane;
+    pipeline->lanes_last = lane;
+    pipeline->lane_count++;
+}
+
+/* What plan_chunk() or plan_open() could not do. Called with the lock held, dropped meanwhile. */
+static void plan_failed(struct mapproc_pipeline *pipeline, struct mapproc_lane *lane, bool starved)
+{
+    struct mapproc_error error;
+
+    pipeline->in_flight--;
+    if (lane != NULL) {
+        lane->in_flight--;
+        lane->ticket_out = false;
+    } else {
+        pipeline->opening--;
+        pipeline->exhausted = pipeline->exhausted || !starved;
+    }
+    if (!starved)
+        return;
+    pipeline->starved = true;
+    if (pipeline->in_flight == 0) { /* nothing is there to be released: waiting would not help */
+        (void)mapproc_error_set(&error, MAPPROC_FAILED, ENOMEM, NULL,
+                                "no memory for a single chunk");
+        mapproc_pipeline_stop(pipeline, &error);
+    }
+    if (lane != NULL)
+        mapproc_lane_settle(pipeline, lane);
+}
+
+/* Plans one chunk, if that can be done now. Called with the lock held, which it drops meanwhile. */
+static bool plan_one(struct mapproc_pipeline *pipeline)
+{
+    struct mapproc_lane *lane = find_cuttable(pipeline);
+    struct mapproc_work *work;
+    bool starved = true;
+
+    /* Counting the chunk before it exists keeps the lane from being completed under us. */
+    pipeline->in_flight++;
+    if (lane != NULL) {
+        lane->in_flight++;
+        lane->ticket_out = lane->item.source.kind == MAPPROC_SOURCE_STREAM;
+    } else {
+        pipeline->opening++;
+    }
+    (void)pthread_mutex_unlock(&pipeline->lock);
+    work = lane != NULL ? plan_chunk(pipeline, lane) : plan_open(pipeline, &starved);
+    (void)pthread_mutex_lock(&pipeline->lock);
+    if (work == NULL) {
+        plan_failed(pipeline, lane, starved);
+        return false;
+    }
+    if (work->task == MAPPROC_TASK_OPEN)
+        append_lane(pipeline, mapproc_lane_of(work));
+    else if (work->task == MAPPROC_TASK_EXTENT && lane->planned == lane->item.source.size)
+        mapproc_lane_end(pipeline, lane);
+    mapproc_queues_push(&pipeline->queues, work);
+    (void)pthread_cond_signal(&pipeline->changed);
+    return true;
+}
+
+static void plan(struct mapproc_pipeline *pipeline)
+{
+    while (!mapproc_pipeline_stopping(pipeline) && can_plan(pipeline)) {
+        bool planned;
+
+        pipeline->planning = true;
+        planned = plan_one(pipeline);
+        pipeline->planning = false;
+        if (!planned)
+            return;
+    }
+}
+
+struct mapproc_work *mapproc_planner_take(struct mapproc_pipeline *pipeline, unsigned node)
+{
+    struct mapproc_work *work = NULL;
+
+    (void)pthread_mutex_lock(&pipeline->lock);
+    while (!mapproc_pipeline_stopping(pipeline)) {
+        work = mapproc_queues_take(&pipeline->queues, node);
+        if (work != NULL)
+            break;
+        if (can_plan(pipeline)) {
+            plan(pipeline);
+            continue;
+        }
+        if (pipeline->exhausted && pipeline->lane_count == 0) {
+            (void)pthread_cond_broadcast(&pipeline->changed);
+            break;
+        }
+        (void)pthread_cond_wait(&pipeline->changed, &pipeline->lock);
+    }
+    (void)pthread_mutex_unlock(&pipeline->lock);
+    return work;
+}
+
+void mapproc_planner_add_lane(struct mapproc_pipeline *pipeline, struct mapproc_lane *lane)
+{
+    struct mapproc_lane *before = NULL;
+
+    (void)pthread_mutex_lock(&pipeline->lock);
+    lane->cuttable = true;
+    for (struct mapproc_lane *other = pipeline->active_first;
+         other != NULL && other->index < lane->index; other = other->next_active)
+        before = other;
+    if (before != NULL) {
+        lane->next_active = before->next_active;
+        before->next_active = lane;
+    } else {
+        lane->next_active = pipeline->active_first;
+        pipeline->active_first = lane;
+    }
+    (void)pthread_cond_signal(&pipeline->changed);
+    (void)pthread_mutex_unlock(&pipeline->lock);
+}
+
+void mapproc_planner_stream_read(struct mapproc_pipeline *pipeline, struct mapproc_lane *lane,
+                                 size_t got, bool at_end)
+{
+    (void)pthread_mutex_lock(&pipeline->lock);
+    lane->planned += got;
+    lane->ticket_out = false;
+    if (at_end)
+        mapproc_lane_end(pipeline, lane);
+    (void)pthread_cond_signal(&pipeline->changed);
+    (void)pthread_mutex_unlock(&pipeline->lock);
+}

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: MIT */
+/* state.h - what the parts of the pipeline share; private to src/pipeline. */
+#ifndef MAPPROC_PIPELINE_STATE_H
+#define MAPPROC_PIPELINE_STATE_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#include "chunkers/chunker.h"
+#include "input/mapping.h"
+#include "memory/buddy.h"
+#include "memory/slab.h"
+#include "memory/topology.h"
+#include "pipeline/job.h"
+#include "pipeline/queue.h"
+
+enum {
+    /* Bytes between two looks at the cancellation, and what one populate call brings in. */
+    MAPPROC_STEP_MAPPED = 1 << 20,
+    /* Bytes per pread(): the buffer must stay in the cache between the copy and its use. */
+    MAPPROC_STEP_READ = 128 << 10,
+    /* Bytes per mapping. Released as a whole behind the commit point: unmapping costs the same per
+     * page in any size, but each call interrupts the other CPUs once. */
+    MAPPROC_WINDOW_SIZE = 32 << 20,
+    /* Smaller files are read: mapping and unmapping them costs more than the copy. */
+    MAPPROC_MAP_MIN = 1 << 20,
+    /* Sources between open and report, so that a slow first one cannot pile up the others. */
+    MAPPROC_ITEMS_MAX = 4096,
+};
+
+struct mapproc_pipeline;
+
+/* A mapping shared by the chunks in it. */
+struct mapproc_window {
+    struct mapproc_mapping mapping;
+    unsigned
+        users; /* under the pipeline's lock: chunks, and the item while it is the current one */
+};
+
+/* What a worker has to do for a chunk. */
+enum mapproc_task {
+    MAPPROC_TASK_OPEN,   /* open the source; if it is small, process it at once */
+    MAPPROC_TASK_EXTENT, /* process a range of an extent */
+    MAPPROC_TASK_STREAM, /* read the next bytes of a stream and process them */
+};
+
+/* A chunk with what the job need not see. Owned by the worker that has it, except as noted. */
+struct mapproc_work {
+    struct mapproc_chunk chunk; /* first, so that one can be had from the other */
+    enum mapproc_task task;
+    unsigned node;                 /* index of its queue and arena */
+    struct mapproc_window *window; /* NULL if not mapped */
+    void *buffer;                  /* for the chunk's bytes if they are read and kept, or NULL */
+    struct mapproc_work *next;     /* in a queue or among the done: under the lock */
+};
+
+/* A source with what the job need not see. */
+struct mapproc_lane {
+    struct mapproc_item item; /* first, so that one can be had from the other */
+    uint64_t index;           /* among the sources */
+
+    /* The planner's, written by the opening worker before `cuttable` is set. */
+    uint64_t planned;     /* bytes cut into chunks so far */
+    uint64_t next_number; /* of the next chunk */
+    struct mapproc_window *window;
+    _Alignas(16) unsigned char chunker_state[MAPPROC_CHUNKER_STATE_MAX];
+    atomic_bool mapped; /* map rather than read; cleared by whoever finds that it cannot be */
+
+    /* Under the pipeline's lock. */
+    bool cuttable;              /* in the list of active lanes: the planner may cut it */
+    bool ended;                 /* no chunk will be planned any more */
+    bool ticket_out;            /* a stream's next read is planned or under way */
+    bool committing;            /* some worker is in its commits */
+    bool completing;            /* some worker checks and closes it */
+    bool finished;              /* ready to be reported */
+    bool opened;                /* the job's open() succeeded */
+    unsigned in_flight;         /* its chunks from planning to release */
+    uint64_t next_commit;       /* number of the chunk to be committed next */
+    struct mapproc_work *done;  /* processed and not yet committed, by rising number */
+    struct mapproc_error error; /* code MAPPROC_OK while all is well; the lowest offset wins */
+    struct mapproc_lane *next_active;
+    struct mapproc_lane *next_lane; /* in the order of the sources */
+};
+
+struct mapproc_worker {
+    struct mapproc_pipeline *pipeline;
+    unsigned node; /* index in topology.nodes */
+    pthread_t thread;
+    void *buffer; /* MAPPROC_STEP_READ bytes of its node */
+};
+
+struct mapproc_pipeline {
+    /* Fixed before the first worker starts. */
+    const struct mapproc_job *job;
+    void *context;
+    const struct mapproc_chunker *chunker;
+    const struct mapproc_options *options;
+    size_t chunk_size;
+    unsigned limit; /* chunks in flight */
+    struct mapproc_topology topology;
+    unsigned worker_count;
+    struct mapproc_worker *workers;
+    struct mapproc_buddy *arenas; /* one a node */
+    struct mapproc_slab works;
+    struct mapproc_slab lanes;
+    struct mapproc_slab windows;
+    int wake_fd; /* readable once the run is stopping: wakes readers of streams */
+    int done_fd; /* readable once the last worker has left */
+
+    atomic_bool stopping; /* written under the lock, read anywhere */
+    pthread_mutex_t note_lock;
+
+    pthread_mutex_t lock; /* guards all below */
+    pthread_cond_t changed;
+    struct mapproc_queues queues;
+    unsigned running;                  /* workers */
+    unsigned in_flight;                /* chunks from planning to release */
+    unsigned opening;                  /* of them, those that open a source */
+    bool planning;                     /* some worker is the planner */
+    bool starved;                      /* no memory to plan with until a chunk is released */
+    bool exhausted;                    /* the job has no more sources */
+    bool reporting;                    /* some worker is in reports */
+    struct mapproc_lane *active_first; /* lanes to cut, in the order of the sources */
+    struct mapproc_lane *lanes_first, *lanes_last; /* open to not yet reported */
+    unsigned lane_count;
+    uint64_t planned_lanes;     /* the planner's: sources taken from the job so far */
+    struct mapproc_error error; /* what ended the run early */
+};
+
+static inline struct mapproc_lane *mapproc_lane_of(const struct mapproc_work *work)
+{
+    return (struct mapproc_lane *)work->chunk.item;
+}
+
+/* Ends the run with *reason, unless it is ending already. Called with the lock held. */
+void mapproc_pipeline_stop(struct mapproc_pipeline *pipeline, const struct mapproc_error *reason);
+
+static inline bool mapproc_pipeline_stopping(const struct mapproc_pipeline *pipeline)
+{
+    return atomic_load_explicit(&pipeline->stopping, memory_order_relaxed);
+}
+
+/* Tells the user something harmless. Called without the lock. */
+void mapproc_pipeline_note(struct mapproc_pipeline *pipeline, const char *path, const char *text);
+
+#endif

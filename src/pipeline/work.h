@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/* work.h - what a chunk holds while it is in flight: descriptor, scratch, buffer, window. */
+#ifndef MAPPROC_PIPELINE_WORK_H
+#define MAPPROC_PIPELINE_WORK_H
+
+#include "pipeline/state.h"
+
+/* All of these are called without the pipeline's lock. */
+
+/* A chunk of `length` bytes with its scratch and, if asked for, a buffer of as many bytes, both
+ * from the arena of `node`. NULL without memory. */
+struct mapproc_work *mapproc_work_make(struct mapproc_pipeline *pipeline, enum mapproc_task task,
+                                       unsigned node, size_t length, bool with_buffer);
+
+/* Gives back all that a chunk holds but its window. */
+void mapproc_work_free(struct mapproc_pipeline *pipeline, struct mapproc_work *work);
+
+/* Maps the chunk, sharing the lane's current window if that covers it. Only for whoever plans the
+ * lane. False, with a note to the user, if the source cannot be mapped: then it has to be read. */
+bool mapproc_work_map(struct mapproc_pipeline *pipeline, struct mapproc_lane *lane,
+                      struct mapproc_work *work);
+
+/* Lets go of a window (NULL is none); the last one unmaps it. */
+void mapproc_window_put(struct mapproc_pipeline *pipeline, struct mapproc_window *window);
+
+#endif

@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: MIT */
+/* worker.c - the threads that do the work. */
+#include "pipeline/worker.h"
+
+#include <stdint.h>
+#include <unistd.h>
+
+#include "base/checked.h"
+#include "base/error.h"
+#include "pipeline/commit.h"
+#include "pipeline/lane.h"
+#include "pipeline/planner.h"
+#include "pipeline/work.h"
+
+static void fail_lane(struct mapproc_pipeline *pipeline, struct mapproc_lane *lane,
+                      const struct mapproc_error *error)
+{
+    (void)pthread_mutex_lock(&pipeline->lock);
+    mapproc_lane_fail(pipeline, lane, error);
+    (void)pthread_mutex_unlock(&pipeline->lock);
+}
+
+/* Whether a chunk need not be processed any more: the run stops, or its source failed before it. */
+static bool is_moot(struct mapproc_pipeline *pipeline, const struct mapproc_work *work)
+{
+    const struct mapproc_lane *lane = mapproc_lane_of(work);
+    bool moot;
+
+    if (mapproc_pipeline_stopping(pipeline))
+        return true;
+    (void)pthread_mutex_lock(&pipeline->lock);
+    moot = lane->error.code != MAPPROC_OK && lane->error.offset <= work->chunk.offset;
+    (void)pthread_mutex_unlock(&pipeline->lock);
+    return moot;
+}
+
+struct process_call {
+    struct mapproc_pipeline *pipeline;
+    struct mapproc_chunk *chunk;
+    size_t position;
+    const uint8_t *data;
+    size_t length;
+};
+
+static void call_process(void *argument)
+{
+    const struct process_call *call = argument;
+    struct mapproc_pipeline *pipeline = call->pipeline;
+
+    pipeline->job->process(pipeline->context, call->chunk, call->position, call->data,
+                           call->length);
+}
+
+/* Hands the job the next `length` bytes of a chunk. False if they turned out not to be there. */
+static bool process_step(struct mapproc_pipeline *pipeline, struct mapproc_work *work,
+                         size_t position, const uint8_t *data, size_t length)
+{
+    struct process_call call = {.pipeline = pipeline,
+                                .chunk = &work->chunk,
+                                .position = position,
+                                .data = data,
+                                .length = length};
+
+    if (pipeline->job->process == NULL)
+        return true;
+    if (work->window != NULL)
+        return mapproc_commit_guarded(pipeline, work, data, length, call_process, &call);
+    call_process(&call);
+    return true;
+}
+
+static void process_mapped(struct mapproc_pipeline *pipeline, struct mapproc_work *work)
+{
+    const uint8_t *data = mapproc_mapping_at(&work->window->mapping, work->chunk.offset);
+    size_t n;
+
+    work->chunk.data = data;
+    for (size_t position = 0; position < work->chunk.length; position += n) {
+        n = (size_t)mapproc_min_u64(work->chunk.length - position, MAPPROC_STEP_MAPPED);
+        if (is_moot(pipeline, work))
+            return;
+        mapproc_mapping_populate(data + position, n);
+        if (!process_step(pipeline, work, position, data + position, n))
+            return;
+    }
+}
+
+/* Reads a range of an extent, through the worker's small buffer or into the chunk's own. */
+static void process_read(struct mapproc_worker *worker, struct mapproc_work *work)
+{
+    struct mapproc_pipeline *pipeline = worker->pipeline;
+    struct mapproc_lane *lane = mapproc_lane_of(work);
+    struct mapproc_chunk *chunk = &work->chunk;
+    struct mapproc_error error;
+    size_t n;
+
+    chunk->data = work->buffer;
+    for (size_t position = 0; position < chunk->length; position += n) {
+        uint8_t *to = work->buffer != NULL ? (uint8_t *)work->buffer + position : worker->buffer;
+
+        n = (size_t)mapproc_min_u64(chunk->length - position, MAPPROC_STEP_READ);
+        if (is_moot(pipeline, work))
+            return;
+        if (mapproc_source_read_at(&lane->item.source, chunk->offset + position, to, n, &error) !=
+            MAPPROC_OK) {
+            fail_lane(pipeline, lane, &error);
+            return;
+        }
+        (void)process_step(pipeline, work, position, to, n);
+    }
+}
+
+static void run_extent(struct mapproc_worker *worker, struct mapproc_work *work)
+{
+    if (work->window != NULL)
+        process_mapped(worker->pipeline, work);
+    else
+        process_read(worker, work);
+    mapproc_commit_chunk(worker->pipeline, work);
+}
+
+static void run_stream(struct mapproc_worker *worker, struct mapproc_work *work)
+{
+    struct mapproc_pipeline *pipeline = worker->pipeline;
+    struct mapproc_lane *lane = mapproc_lane_of(work);
+    struct mapproc_chunk *chunk = &work->chunk;
+    struct mapproc_error error;
+    size_t wanted = chunk->length;
+
+    chunk->length = 0;
+    if (mapproc_source_read_next(&lane->item.source, pipeline->wake_fd, work->buffer, wanted,
+                                 &chunk->length, &error) != MAPPROC_OK &&
+        error.code != MAPPROC_CANCELLED)
+        fail_lane(pipeline, lane, &error);
+    mapproc_planner_stream_read(pipeline, lane, chunk->length, chunk->length < wanted);
+    chunk->data = work->buffer;
+    if (chunk->length > 0)
+        (void)process_step(pipeline, work, 0, chunk->data, chunk->length);
+    mapproc_commit_chunk(pipeline, work);
+}
+
+/* Decides how a source that has just been opened will be worked on. */
+static int prepare_lane(struct mapproc_pipeline *pipeline, struct mapproc_lane *lane,
+                        struct mapproc_error *error)
+{
+    const struct mapproc_chunker_settings settings = {.chunk_size = pipeline->chunk_size};
+    const struct mapproc_source *source = &lane->item.source;
+    enum mapproc_io io = pipeline->options->io;
+    bool mapped =
+        source->mappable && source->kind == MAPPROC_SOURCE_EXTENT &&
+        (io == MAPPROC_IO_MMAP || (io == MAPPROC_IO_AUTO && source->size >= MAPPROC_MAP_MIN));
+
+    atomic_store_explicit(&lane->mapped, mapped, memory_order_relaxed);
+    if (pipeline->chunker->init(lane->chunker_state, &settings) != 0)
+        return mapproc_error_set(error, MAPPROC_REFUSED, 0, source->path,
+                                 "the chunker '%s' refuses the chunk size",
+                                 pipeline->chunker->name);
+    return pipeline->job->open(pipeline->context, &lane->item, error);
+}
+
+/* Whether the whole source is one chunk, which its opener may as well process at once. */
+static bool is_one_chunk(const struct mapproc_pipeline *pipeline, struct mapproc_lane *lane)
+{
+    const struct mapproc_source *source = &lane->item.source;
+
+    return source->kind == MAPPROC_SOURCE_EXTENT && source->size <= pipeline->chunk_size &&
+           pipeline->chunker->next(lane->chunker_state, NULL, (size_t)source->size, true) ==
+               source->size;
+}
+
+static void run_open(struct mapproc_worker *worker, struct mapproc_work *work)
+{
+    struct mapproc_pipeline *pipeline = worker->pipeline;
+    struct mapproc_lane *lane = mapproc_lane_of(work);
+    struct mapproc_error error;
+
+    if (mapproc_source_open(&lane->item.source, lane->item.source.path, &error) != MAPPROC_OK ||
+        prepare_lane(pipeline, lane, &error) != MAPPROC_OK) {
+        fail_lane(pipeline, lane, &error);
+        mapproc_lane_release(pipeline, work);
+        return;
+    }
+    if (!is_one_chunk(pipeline, lane)) {
+        mapproc_planner_add_lane(pipeline, lane);
+        mapproc_lane_release(pipeline, work);
+        return;
+    }
+    work->chunk.length = (size_t)lane->item.source.size;
+    (void)pthread_mutex_lock(&pipeline->lock);
+    mapproc_lane_end(pipeline, lane);
+    (void)pthread_mutex_unlock(&pipeline->lock);
+    if (atomic_load_explicit(&lane->mapped, memory_order_relaxed))
+        (void)mapproc_work_map(pipeline, lane, work);
+    run_extent(worker, work);
+}
+
+static void (*const tasks[])(struct mapproc_worker *worker, struct mapproc_work *work) = {
+    [MAPPROC_TASK_OPEN] = run_open,
+    [MAPPROC_TASK_EXTENT] = run_extent,
+    [MAPPROC_TASK_STREAM] = run_stream,
+};
+
+void *mapproc_worker_main(void *argument)
+{
+    struct mapproc_worker *worker = argument;
+    struct mapproc_pipeline *pipeline = worker->pipeline;
+    struct mapproc_work *work;
+    bool last;
+
+    mapproc_topology_pin_thread(&pipeline->topology, &pipeline->topology.nodes[worker->node]);
+    while ((work = mapproc_planner_take(pipeline, worker->node)) != NULL)
+        tasks[work->task](worker, work);
+
+    (void)pthread_mutex_lock(&pipeline->lock);
+    last = --pipeline->running == 0;
+    (void)pthread_mutex_unlock(&pipeline->lock);
+    if (last) {
+        const uint64_t one = 1;
+        ssize_t written = write(pipeline->done_fd, &one, sizeof(one));
+
+        (void)written; /* an eventfd with room: cannot fail */
+    }
+    return NULL;
+}
