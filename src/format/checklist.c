@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT */
+/* checklist.c - lines of the checklists that xxhsum -c and the GNU tools read. */
+#include "format/checklist.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/checked.h"
+
+static const char special[] = "\\\n\r";
+static const char special_letters[] = "\\nr";
+
+static char *put_text(char *to, const char *text)
+{
+    size_t length = strlen(text);
+
+    memcpy(to, text, length);
+    return to + length;
+}
+
+static char *put_hex(char *to, const uint8_t *bytes, size_t count)
+{
+    static const char digits[] = "0123456789abcdef";
+
+    for (size_t i = 0; i < count; i++) {
+        *to++ = digits[bytes[i] >> 4];
+        *to++ = digits[bytes[i] & 15];
+    }
+    return to;
+}
+
+static char *put_name(char *to, const char *name)
+{
+    for (; *name != '\0'; name++) {
+        const char *found = strchr(special, *name);
+
+        if (found != NULL) {
+            *to++ = '\\';
+            *to++ = special_letters[found - special];
+        } else {
+            *to++ = *name;
+        }
+    }
+    return to;
+}
+
+char *mapproc_checklist_line(const struct mapproc_checklist_entry *entry, size_t *length)
+{
+    /* The longest line: every byte of the name escaped, and "\TAG (name) = hex\n" around it. */
+    size_t room = strlen(entry->name);
+    char *line, *end;
+
+    if (!mapproc_multiply_size(room, 2, &room) ||
+        !mapproc_add_size(room, strlen(entry->tag) + 2 * entry->digest_size + 16, &room))
+        return NULL;
+    line = malloc(room);
+    if (line == NULL)
+        return NULL;
+    end = line;
+    if (strpbrk(entry->name, special) != NULL)
+        *end++ = '\\';
+    if (entry->bsd_form) {
+        end = put_text(end, entry->tag);
+        end = put_text(end, " (");
+        end = put_name(end, entry->name);
+        end = put_text(end, ") = ");
+        end = put_hex(end, entry->digest, entry->digest_size);
+    } else {
+        end = put_hex(end, entry->digest, entry->digest_size);
+        end = put_text(end, "  ");
+        end = put_name(end, entry->name);
+    }
+    end = put_text(end, "\n");
+    *end = '\0';
+    *length = (size_t)(end - line);
+    return line;
+}
+
+bool mapproc_checklist_needs_tag(const char *tag)
+{
+    return strcmp(tag, "XXH3") == 0;
+}
