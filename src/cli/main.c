@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: MIT */
+/* main.c - the program: finds the verb and lets it run. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/message.h"
+#include "cli/verbs.h"
+
+static const struct cli_verb *const verbs[] = {
+    &cli_verb_checksum,
+};
+
+enum { VERBS = sizeof(verbs) / sizeof(verbs[0]) };
+
+static void print_help(void)
+{
+    (void)printf("Usage: mapproc VERB [OPTION]... [FILE]...\n"
+                 "Work on huge files on all cores.\n"
+                 "\n"
+                 "Verbs:\n");
+    for (size_t i = 0; i < VERBS; i++)
+        (void)printf("  %-12s %s\n", verbs[i]->name, verbs[i]->summary);
+    (void)printf("\n"
+                 "  mapproc VERB --help   the options of a verb\n"
+                 "  mapproc --version     the version\n");
+}
+
+/*
+ * Makes sure that descriptors 0 to 2 are open, or the next file opened would become standard
+ * output. They are opened the wrong way round, so that using them is the error it should be.
+ */
+static void open_standard_descriptors(void)
+{
+    static const int modes[] = {O_WRONLY, O_RDONLY, O_RDONLY};
+
+    for (int fd = 0; fd < 3; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && errno == EBADF && open("/dev/null", modes[fd]) != fd)
+            _exit(CLI_FAILED);
+}
+
+/* Standard output is buffered: some of it may fail only now. */
+static int close_output(int status)
+{
+    int write_error;
+
+    errno = 0;
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return status;
+    write_error = errno != 0 ? errno : EIO;
+    (void)fprintf(stderr, "mapproc: cannot write (%s)\n", strerror(write_error));
+    return CLI_FAILED;
+}
+
+static int run(int argc, char **argv)
+{
+    if (argc < 2) {
+        (void)fprintf(stderr, "mapproc: no verb given (see 'mapproc --help')\n");
+        return CLI_USAGE;
+    }
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
+        print_help();
+        return CLI_OK;
+    }
+    if (strcmp(argv[1], "--version") == 0) {
+        (void)printf("mapproc %s\n", mapproc_version());
+        return CLI_OK;
+    }
+    for (size_t i = 0; i < VERBS; i++)
+        if (strcmp(argv[1], verbs[i]->name) == 0)
+            return verbs[i]->run(argc - 1, argv + 1);
+    return cli_print_usage_error(NULL, argv[1],
+                                 argv[1][0] == '-' ? "unknown option" : "unknown verb");
+}
+
+int main(int argc, char **argv)
+{
+    open_standard_descriptors();
+    return close_output(run(argc, argv));
+}

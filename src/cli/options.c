@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: MIT */
+/* options.c - the command line: one table an option list, from which it is read and explained. */
+#include "cli/options.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/size_text.h"
+#include "cli/message.h"
+
+enum {
+    OPTIONS_MAX = 40,  /* of one verb */
+    LONG_VALUE = 1000, /* getopt_long() answers this plus the index of the option */
+    HELP_COLUMN = 27,  /* where explanations start */
+};
+
+static const char *apply_help(void *settings, const char *value)
+{
+    struct cli_common *common = settings;
+
+    (void)value;
+    common->help = true;
+    return NULL;
+}
+
+static const char *apply_quiet(void *settings, const char *value)
+{
+    struct cli_common *common = settings;
+
+    (void)value;
+    common->quiet = true;
+    common->verbose = false;
+    return NULL;
+}
+
+static const char *apply_verbose(void *settings, const char *value)
+{
+    struct cli_common *common = settings;
+
+    (void)value;
+    common->verbose = true;
+    common->quiet = false;
+    return NULL;
+}
+
+static const char *apply_threads(void *settings, const char *value)
+{
+    struct cli_common *common = settings;
+    uint64_t threads;
+
+    if (!mapproc_number_parse(value, 1, 4096, &threads))
+        return "must be a number from 1 to 4096";
+    common->job.threads = (unsigned)threads;
+    return NULL;
+}
+
+static const char *apply_chunk_size(void *settings, const char *value)
+{
+    struct cli_common *common = settings;
+    uint64_t size;
+
+    if (!mapproc_size_parse(value, &size) || size < 1024 || size > 1 << 30)
+        return "must be a size from 1K to 1G";
+    common->job.chunk_size = (size_t)size;
+    return NULL;
+}
+
+static const char *apply_io(void *settings, const char *value)
+{
+    static const char *const names[] = {
+        [MAPPROC_IO_AUTO] = "auto",
+        [MAPPROC_IO_MMAP] = "mmap",
+        [MAPPROC_IO_READ] = "read",
+    };
+    struct cli_common *common = settings;
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (strcmp(value, names[i]) == 0) {
+            common->job.io = (enum mapproc_io)i;
+            return NULL;
+        }
+    }
+    return "must be auto, mmap or read";
+}
+
+const struct cli_option cli_common_options[] = {
+    {"threads", 'j', "N", "worker threads (default: one per usable CPU)", apply_threads},
+    {"chunk-size", '\0', "SIZE", "bytes per unit of work, 1K to 1G (default 1M)", apply_chunk_size},
+    {"io", '\0', "HOW", "auto, mmap or read (default auto)", apply_io},
+    {"quiet", 'q', NULL, "print nothing but results and errors", apply_quiet},
+    {"verbose", 'v', NULL, "also print notes and a summary to standard error", apply_verbose},
+    {"help", 'h', NULL, "print this help", apply_help},
+    {NULL, '\0', NULL, NULL, NULL},
+};
+
+/* All options of a verb, its own first, in the form that getopt_long() takes. */
+struct parser {
+    const struct cli_option *options[OPTIONS_MAX];
+    int count;
+    struct option longs[OPTIONS_MAX + 1];
+    char shorts[2 * OPTIONS_MAX + 2];
+};
+
+static void add_options(struct parser *parser, const struct cli_option *options)
+{
+    for (; options->name != NULL && parser->count < OPTIONS_MAX; options++) {
+        parser->longs[parser->count] = (struct option){
+            .name = options->name,
+            .has_arg = options->argument != NULL ? required_argument : no_argument,
+            .val = LONG_VALUE + parser->count,
+        };
+        if (options->letter != '\0') {
+            size_t length = strlen(parser->shorts);
+
+            parser->shorts[length] = options->letter;
+            if (options->argument != NULL)
+                parser->shorts[length + 1] = ':';
+        }
+        parser->options[parser->count++] = options;
+    }
+}
+
+static const struct cli_option *find_option(const struct parser *parser, int value)
+{
+    for (int i = 0; i < parser->count; i++)
+        if (value == LONG_VALUE + i || (value != '\0' && value == parser->options[i]->letter))
+            return parser->options[i];
+    return NULL;
+}
+
+/* What getopt_long() did not like: a letter in a group, or the whole argument. */
+static int print_parse_error(const struct cli_verb *verb, const struct parser *parser, int answer,
+                             const char *argument)
+{
+    const struct cli_option *option = find_option(parser, optopt);
+    char text[128];
+
+    if (optopt > 0 && optopt < LONG_VALUE)
+        (void)snprintf(text, sizeof(text), "-%c", optopt);
+    else
+        (void)snprintf(text, sizeof(text), "%s", argument);
+    if (answer == ':')
+        return cli_print_usage_error(verb->name, text, "needs an argument");
+    if (option != NULL)
+        return cli_print_usage_error(verb->name, text, "takes no argument");
+    return cli_print_usage_error(verb->name, text, "unknown or ambiguous option");
+}
+
+int cli_parse_options(const struct cli_verb *verb, int argc, char **argv, void *settings,
+                      int *operands)
+{
+    struct parser parser = {.shorts = ":"}; /* ':' makes a missing argument answer ':' */
+    int answer;
+
+    add_options(&parser, verb->options);
+    add_options(&parser, cli_common_options);
+    opterr = 0;
+    optind = 1;
+    while ((answer = getopt_long(argc, argv, parser.shorts, parser.longs, NULL)) != -1) {
+        const struct cli_option *option = find_option(&parser, answer);
+        const char *wrong;
+        char text[256];
+
+        if (option == NULL)
+            return print_parse_error(verb, &parser, answer, argv[optind - 1]);
+        wrong = option->apply(settings, optarg);
+        if (wrong == NULL)
+            continue;
+        (void)snprintf(text, sizeof(text), "--%s=%s", option->name, optarg);
+        return cli_print_usage_error(verb->name, text, wrong);
+    }
+    *operands = optind;
+    return CLI_OK;
+}
+
+static void print_options(const struct cli_option *options)
+{
+    for (; options->name != NULL; options++) {
+        char left[64] = "    ";
+
+        if (options->letter != '\0')
+            (void)snprintf(left, sizeof(left), "-%c, ", options->letter);
+        (void)snprintf(left + 4, sizeof(left) - 4, "--%s%s%s", options->name,
+                       options->argument != NULL ? "=" : "",
+                       options->argument != NULL ? options->argument : "");
+        (void)printf("  %-*s %s\n", HELP_COLUMN - 3, left, options->help);
+    }
+}
+
+void cli_print_verb_help(const struct cli_verb *verb)
+{
+    (void)printf("Usage: mapproc %s [OPTION]... %s\n%s\n\n%s\nOptions:\n", verb->name,
+                 verb->operands, verb->summary, verb->details);
+    print_options(verb->options);
+    print_options(cli_common_options);
+}

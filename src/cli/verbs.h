@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: MIT */
+/* verbs.h - the verbs of the program, each defined in its own cmd_*.c. */
+#ifndef MAPPROC_CLI_VERBS_H
+#define MAPPROC_CLI_VERBS_H
+
+#include "cli/options.h"
+
+extern const struct cli_verb cli_verb_checksum;
+
+#endif
