@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -259,6 +260,14 @@ int mapproc_source_read_at(const struct mapproc_source *source, uint64_t offset,
             return explain_unreadable(source, errno, offset + done, length - done, error);
     }
     return MAPPROC_OK;
+}
+
+bool mapproc_source_is_cached(const struct mapproc_source *source, uint64_t offset)
+{
+    char byte;
+    struct iovec vector = {.iov_base = &byte, .iov_len = 1};
+
+    return preadv2(source->fd, &vector, 1, (off_t)(source->start + offset), RWF_NOWAIT) == 1;
 }
 
 /* Waits until a read will not block; MAPPROC_CANCELLED if `wake_fd` speaks first. */

@@ -68,6 +68,12 @@ int mapproc_source_read_at(const struct mapproc_source *source, uint64_t offset,
                            size_t length, struct mapproc_error *error);
 
 /*
+ * Whether the byte at `offset` of an extent is in the page cache, as far as the kernel tells: false
+ * where it does not. Never waits for the device.
+ */
+bool mapproc_source_is_cached(const struct mapproc_source *source, uint64_t offset);
+
+/*
  * Reads the next bytes of a stream until the buffer is full or the stream ends (then *got is less
  * than `length`). One thread at a time. Returns MAPPROC_CANCELLED as soon as `wake_fd` becomes
  * readable, however long the stream keeps silent.

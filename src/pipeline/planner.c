@@ -102,7 +102,8 @@ static struct mapproc_work *plan_chunk(struct mapproc_pipeline *pipeline, struct
 {
     const struct mapproc_source *source = &lane->item.source;
     bool stream = source->kind == MAPPROC_SOURCE_STREAM;
-    bool mapped = !stream && atomic_load_explicit(&lane->mapped, memory_order_relaxed);
+    bool mapped =
+        !stream && lane->planned >= atomic_load_explicit(&lane->map_from, memory_order_relaxed);
     uint64_t left = source->size - lane->planned;
     size_t length = pipeline->chunk_size;
     struct mapproc_work *work;

@@ -73,6 +73,7 @@ static struct mapproc_window *open_window(struct mapproc_pipeline *pipeline,
         mapproc_slab_free(&pipeline->windows, window);
         return NULL;
     }
+    atomic_flag_clear(&window->judged);
     window->users = 1; /* the lane's */
     return window;
 }
@@ -94,7 +95,7 @@ bool mapproc_work_map(struct mapproc_pipeline *pipeline, struct mapproc_lane *la
 
             (void)snprintf(text, sizeof(text), "cannot be mapped (%s), so it is read",
                            strerror(error.system_error));
-            atomic_store_explicit(&lane->mapped, false, memory_order_relaxed);
+            atomic_store_explicit(&lane->map_from, UINT64_MAX, memory_order_relaxed);
             mapproc_pipeline_note(pipeline, lane->item.source.path, text);
             return false;
         }
