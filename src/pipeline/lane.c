@@ -2,6 +2,8 @@
 /* lane.c - the end of a source's way: failure, completion, report. */
 #include "pipeline/lane.h"
 
+#include <string.h>
+
 #include "pipeline/work.h"
 
 void mapproc_lane_end(struct mapproc_pipeline *pipeline, struct mapproc_lane *lane)
@@ -77,6 +79,8 @@ void mapproc_lane_settle(struct mapproc_pipeline *pipeline, struct mapproc_lane 
     close_lane(pipeline, lane);
     (void)pthread_mutex_lock(&pipeline->lock);
     lane->finished = true;
+    if (strcmp(lane->item.source.path, "-") == 0)
+        pipeline->stdin_busy = false;
     report_finished(pipeline);
 }
 

@@ -203,14 +203,15 @@ static int start_workers(struct mapproc_pipeline *pipeline, struct mapproc_error
     if (pipeline->workers == NULL)
         return mapproc_error_set(error, MAPPROC_FAILED, ENOMEM, NULL, "cannot make the workers");
 
-    /* Signals are the business of the caller's threads. The kernel delivers a fault in spite of
-     * this, but a blocked one kills: so those stay open. */
+    /* Signals are the business of the caller's threads, but for those that a thread brings on
+     * itself: a fault that is blocked kills, and a report may write to a pipe that is closed. */
     (void)sigfillset(&all);
     (void)sigdelset(&all, SIGBUS);
     (void)sigdelset(&all, SIGSEGV);
     (void)sigdelset(&all, SIGFPE);
     (void)sigdelset(&all, SIGILL);
     (void)sigdelset(&all, SIGTRAP);
+    (void)sigdelset(&all, SIGPIPE);
     (void)pthread_sigmask(SIG_SETMASK, &all, &before);
     (void)pthread_mutex_lock(&pipeline->lock);
     for (pipeline->running = 0; pipeline->running < wanted; pipeline->running++) {

@@ -9,6 +9,7 @@
 #include "pipeline/planner.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "base/checked.h"
 #include "base/error.h"
@@ -23,6 +24,31 @@ static unsigned lane_limit(const struct mapproc_pipeline *pipeline)
     return !pipeline->job->spreads ? pipeline->limit : share < 2 ? 2 : share;
 }
 
+/*
+ * Whether a stream has to wait because an earlier lane reads the same one, or may turn out to: two
+ * readers of one pipe would each get some of its bytes, and both digests would be wrong.
+ */
+static bool must_wait(const struct mapproc_pipeline *pipeline, const struct mapproc_lane *lane)
+{
+    const struct mapproc_identity *mine = &lane->item.source.identity;
+
+    for (struct mapproc_lane *other = pipeline->lanes_first; other != lane;
+         other = other->next_lane) {
+        const struct mapproc_identity *its = &other->item.source.identity;
+
+        if (other->ended) /* it has got all its bytes */
+            continue;
+        if (!other->cuttable || (mine->device == its->device && mine->inode == its->inode))
+            return true;
+    }
+    return false;
+}
+
+static bool is_stream(const struct mapproc_lane *lane)
+{
+    return lane->item.source.kind == MAPPROC_SOURCE_STREAM;
+}
+
 /* The lane to cut a chunk from: the first that can be cut or, to spread, the one least served. */
 static struct mapproc_lane *find_cuttable(const struct mapproc_pipeline *pipeline)
 {
@@ -31,6 +57,8 @@ static struct mapproc_lane *find_cuttable(const struct mapproc_pipeline *pipelin
 
     for (struct mapproc_lane *lane = pipeline->active_first; lane; lane = lane->next_active) {
         if (lane->ticket_out || lane->in_flight >= limit)
+            continue;
+        if (is_stream(lane) && must_wait(pipeline, lane))
             continue;
         if (!pipeline->job->spreads)
             return lane;
@@ -44,7 +72,8 @@ static bool may_open(const struct mapproc_pipeline *pipeline)
 {
     unsigned active = pipeline->opening;
 
-    if (pipeline->exhausted || pipeline->lane_count >= MAPPROC_ITEMS_MAX)
+    if (pipeline->exhausted || pipeline->lane_count >= MAPPROC_ITEMS_MAX ||
+        (pipeline->held_path != NULL && pipeline->stdin_busy))
         return false;
     if (!pipeline->job->spreads)
         return true;
@@ -66,8 +95,41 @@ static unsigned choose_node(const struct mapproc_pipeline *pipeline, uint64_t in
     return (unsigned)((index + offset / MAPPROC_WINDOW_SIZE) % pipeline->topology.node_count);
 }
 
-/* Plans the opening of the next source. NULL if there is none, or no memory (then *starved). */
-static struct mapproc_work *plan_open(struct mapproc_pipeline *pipeline, bool *starved)
+/* Why nothing could be planned. */
+enum obstacle {
+    STARVED,   /* no memory */
+    EXHAUSTED, /* no more sources */
+    HELD,      /* the next source has to wait for an earlier one */
+};
+
+/* The next source's path, or NULL if there is none or it has to wait. */
+static const char *next_path(struct mapproc_pipeline *pipeline, enum obstacle *obstacle)
+{
+    const char *path = pipeline->held_path;
+    bool held = false;
+
+    if (path == NULL)
+        path = pipeline->job->next(pipeline->context);
+    pipeline->held_path = NULL;
+    if (path == NULL) {
+        *obstacle = EXHAUSTED;
+        return NULL;
+    }
+    if (strcmp(path, "-") != 0)
+        return path;
+    (void)pthread_mutex_lock(&pipeline->lock);
+    held = pipeline->stdin_busy;
+    pipeline->stdin_busy = true;
+    (void)pthread_mutex_unlock(&pipeline->lock);
+    if (!held)
+        return path;
+    pipeline->held_path = path;
+    *obstacle = HELD;
+    return NULL;
+}
+
+/* Plans the opening of the next source. NULL if there is an obstacle. */
+static struct mapproc_work *plan_open(struct mapproc_pipeline *pipeline, enum obstacle *obstacle)
 {
     unsigned node = choose_node(pipeline, pipeline->planned_lanes, 0);
     struct mapproc_work *work = mapproc_work_make(pipeline, MAPPROC_TASK_OPEN, node,
@@ -75,12 +137,12 @@ static struct mapproc_work *plan_open(struct mapproc_pipeline *pipeline, bool *s
     struct mapproc_lane *lane = work != NULL ? mapproc_slab_alloc(&pipeline->lanes) : NULL;
     const char *path;
 
-    *starved = lane == NULL;
+    *obstacle = STARVED;
     if (lane == NULL)
-        goto no_lane;
-    path = pipeline->job->next(pipeline->context);
+        goto free_work;
+    path = next_path(pipeline, obstacle);
     if (path == NULL)
-        goto no_more;
+        goto free_lane;
     *lane = (struct mapproc_lane){
         .item.source = {.path = path, .fd = -1},
         .index = pipeline->planned_lanes++,
@@ -89,9 +151,9 @@ static struct mapproc_work *plan_open(struct mapproc_pipeline *pipeline, bool *s
     work->chunk.item = &lane->item;
     return work;
 
-no_more:
+free_lane:
     mapproc_slab_free(&pipeline->lanes, lane);
-no_lane:
+free_work:
     if (work != NULL)
         mapproc_work_free(pipeline, work);
     return NULL;
@@ -101,7 +163,7 @@ no_lane:
 static struct mapproc_work *plan_chunk(struct mapproc_pipeline *pipeline, struct mapproc_lane *lane)
 {
     const struct mapproc_source *source = &lane->item.source;
-    bool stream = source->kind == MAPPROC_SOURCE_STREAM;
+    bool stream = is_stream(lane);
     bool mapped =
         !stream && lane->planned >= atomic_load_explicit(&lane->map_from, memory_order_relaxed);
     uint64_t left = source->size - lane->planned;
@@ -144,7 +206,8 @@ static void append_lane(struct mapproc_pipeline *pipeline, struct mapproc_lane *
 }
 
 /* What plan_chunk() or plan_open() could not do. Called with the lock held, dropped meanwhile. */
-static void plan_failed(struct mapproc_pipeline *pipeline, struct mapproc_lane *lane, bool starved)
+static void plan_failed(struct mapproc_pipeline *pipeline, struct mapproc_lane *lane,
+                        enum obstacle obstacle)
 {
     struct mapproc_error error;
 
@@ -154,9 +217,10 @@ static void plan_failed(struct mapproc_pipeline *pipeline, struct mapproc_lane *
         lane->ticket_out = false;
     } else {
         pipeline->opening--;
-        pipeline->exhausted = pipeline->exhausted || !starved;
     }
-    if (!starved)
+    if (obstacle == EXHAUSTED)
+        pipeline->exhausted = true;
+    if (obstacle != STARVED)
         return;
     pipeline->starved = true;
     if (pipeline->in_flight == 0) { /* nothing is there to be released: waiting would not help */
@@ -173,21 +237,21 @@ static bool plan_one(struct mapproc_pipeline *pipeline)
 {
     struct mapproc_lane *lane = find_cuttable(pipeline);
     struct mapproc_work *work;
-    bool starved = true;
+    enum obstacle obstacle = STARVED;
 
     /* Counting the chunk before it exists keeps the lane from being completed under us. */
     pipeline->in_flight++;
     if (lane != NULL) {
         lane->in_flight++;
-        lane->ticket_out = lane->item.source.kind == MAPPROC_SOURCE_STREAM;
+        lane->ticket_out = is_stream(lane);
     } else {
         pipeline->opening++;
     }
     (void)pthread_mutex_unlock(&pipeline->lock);
-    work = lane != NULL ? plan_chunk(pipeline, lane) : plan_open(pipeline, &starved);
+    work = lane != NULL ? plan_chunk(pipeline, lane) : plan_open(pipeline, &obstacle);
     (void)pthread_mutex_lock(&pipeline->lock);
     if (work == NULL) {
-        plan_failed(pipeline, lane, starved);
+        plan_failed(pipeline, lane, obstacle);
         return false;
     }
     if (work->task == MAPPROC_TASK_OPEN)

@@ -87,7 +87,6 @@ struct mapproc_lane {
     bool committing;            /* some worker is in its commits */
     bool completing;            /* some worker checks and closes it */
     bool finished;              /* ready to be reported */
-    bool opened;                /* the job's open() succeeded */
     unsigned in_flight;         /* its chunks from planning to release */
     uint64_t next_commit;       /* number of the chunk to be committed next */
     struct mapproc_work *done;  /* processed and not yet committed, by rising number */
@@ -127,17 +126,19 @@ struct mapproc_pipeline {
     pthread_mutex_t lock; /* guards all below */
     pthread_cond_t changed;
     struct mapproc_queues queues;
-    unsigned running;                  /* workers */
-    unsigned in_flight;                /* chunks from planning to release */
-    unsigned opening;                  /* of them, those that open a source */
-    bool planning;                     /* some worker is the planner */
-    bool starved;                      /* no memory to plan with until a chunk is released */
-    bool exhausted;                    /* the job has no more sources */
-    bool reporting;                    /* some worker is in reports */
-    struct mapproc_lane *active_first; /* lanes to cut, in the order of the sources */
+    unsigned running;   /* workers */
+    unsigned in_flight; /* chunks from planning to release */
+    unsigned opening;   /* of them, those that open a source */
+    bool planning;      /* some worker is the planner */
+    bool stdin_busy;    /* a lane reads standard input, which two at once would tear apart */
+    bool starved;       /* no memory to plan with until a chunk is released */
+    bool exhausted;     /* the job has no more sources */
+    bool reporting;     /* some worker is in reports */
+    struct mapproc_lane *active_first;             /* lanes to cut, in the order of the sources */
     struct mapproc_lane *lanes_first, *lanes_last; /* open to not yet reported */
     unsigned lane_count;
     uint64_t planned_lanes;     /* the planner's: sources taken from the job so far */
+    const char *held_path;      /* the planner's: standard input again, until the first is done */
     struct mapproc_error error; /* what ended the run early */
 };
 
