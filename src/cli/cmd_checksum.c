@@ -10,6 +10,7 @@
 #include "base/size_text.h"
 #include "cli/message.h"
 #include "cli/options.h"
+#include "cli/output.h"
 #include "cli/signals.h"
 #include "cli/verbs.h"
 #include "format/checklist.h"
@@ -27,8 +28,7 @@ struct totals {
     const struct settings *settings;
     uint64_t files;
     uint64_t bytes;
-    int status;      /* the highest of all files */
-    int write_error; /* errno of a failed write to standard output, or 0 */
+    int status; /* the highest of all files */
 };
 
 static const char *apply_algorithm(void *settings, const char *value)
@@ -60,7 +60,7 @@ static const struct cli_option options[] = {
     {NULL, '\0', NULL, NULL, NULL},
 };
 
-static int print_checksum(struct totals *totals, const struct mapproc_checksum *checksum)
+static int print_checksum(const struct totals *totals, const struct mapproc_checksum *checksum)
 {
     const struct mapproc_checklist_entry entry = {
         .name = strcmp(checksum->path, "-") == 0 ? "stdin" : checksum->path,
@@ -71,13 +71,13 @@ static int print_checksum(struct totals *totals, const struct mapproc_checksum *
     };
     size_t length;
     char *line = mapproc_checklist_line(&entry, &length);
+    bool written;
 
-    errno = 0;
-    if (line == NULL || fwrite(line, 1, length, stdout) != length ||
-        (checksum->size >= FLUSH_SIZE && fflush(stdout) != 0))
-        totals->write_error = line == NULL ? ENOMEM : errno;
+    if (line == NULL)
+        return MAPPROC_FAILED;
+    written = cli_output_write(line, length, checksum->size >= FLUSH_SIZE);
     free(line);
-    return totals->write_error == 0 ? MAPPROC_OK : MAPPROC_FAILED;
+    return written ? MAPPROC_OK : MAPPROC_FAILED;
 }
 
 static int report(void *user, const struct mapproc_checksum *checksum)
@@ -123,17 +123,6 @@ static void print_summary(const struct totals *totals, double seconds)
     cli_print_note(NULL, text);
 }
 
-static int finish_output(struct totals *totals)
-{
-    const struct mapproc_error error = {
-        .code = MAPPROC_FAILED, .system_error = totals->write_error, .what = "cannot write"};
-
-    if (totals->write_error == 0)
-        return totals->status;
-    cli_print_error(&error);
-    return CLI_FAILED;
-}
-
 static int run(int argc, char **argv)
 {
     static const char *const standard_input[] = {"-"};
@@ -168,13 +157,14 @@ static int run(int argc, char **argv)
                                     &error);
     cli_signals_die_if_cancelled();
     mapproc_cancel_free(job->cancel);
-    if (result != MAPPROC_OK && totals.write_error == 0) {
-        cli_print_error(&error);
+    if (result != MAPPROC_OK) {
+        if (error.what[0] != '\0') /* else the output failed, and that is told at the end */
+            cli_print_error(&error);
         return cli_status_from_code(result);
     }
     if (settings.common.verbose)
         print_summary(&totals, now() - start);
-    return finish_output(&totals);
+    return totals.status;
 }
 
 const struct cli_verb cli_verb_checksum = {

@@ -8,7 +8,16 @@
 #include <unistd.h>
 
 #include "cli/message.h"
+#include "cli/output.h"
 #include "cli/verbs.h"
+
+#ifdef MAPPROC_JEMALLOC
+/* jemalloc reads this when it starts. One arena, because jemalloc 5.3.0 crashes when a thread's own
+ * cannot be made for want of address space (RLIMIT_AS); the threads' caches keep it from mattering
+ * to speed. */
+extern const char *malloc_conf __attribute__((visibility("default")));
+const char *malloc_conf = "narenas:1";
+#endif
 
 static const struct cli_verb *const verbs[] = {
     &cli_verb_checksum,
@@ -42,19 +51,6 @@ static void open_standard_descriptors(void)
             _exit(CLI_FAILED);
 }
 
-/* Standard output is buffered: some of it may fail only now. */
-static int close_output(int status)
-{
-    int write_error;
-
-    errno = 0;
-    if (fflush(stdout) == 0 && !ferror(stdout))
-        return status;
-    write_error = errno != 0 ? errno : EIO;
-    (void)fprintf(stderr, "mapproc: cannot write (%s)\n", strerror(write_error));
-    return CLI_FAILED;
-}
-
 static int run(int argc, char **argv)
 {
     if (argc < 2) {
@@ -79,5 +75,5 @@ static int run(int argc, char **argv)
 int main(int argc, char **argv)
 {
     open_standard_descriptors();
-    return close_output(run(argc, argv));
+    return cli_output_finish(run(argc, argv));
 }
