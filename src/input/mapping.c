@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <sys/mman.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/checked.h"
@@ -64,20 +63,10 @@ void mapproc_mapping_close(struct mapproc_mapping *mapping)
     mapping->length = 0;
 }
 
-static uint64_t thread_nanoseconds(void)
-{
-    struct timespec time = {0};
-
-    (void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
-    return (uint64_t)time.tv_sec * 1000000000 + (uint64_t)time.tv_nsec;
-}
-
-uint64_t mapproc_mapping_populate(const uint8_t *data, size_t length)
+void mapproc_mapping_populate(const uint8_t *data, size_t length)
 {
     size_t before = (uintptr_t)data % (size_t)sysconf(_SC_PAGESIZE);
     uint8_t *begin = (uint8_t *)(uintptr_t)data - before;
-    uint64_t start = thread_nanoseconds();
 
     (void)madvise(begin, length + before, MADV_POPULATE_READ);
-    return thread_nanoseconds() - start;
 }

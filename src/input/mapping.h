@@ -39,9 +39,8 @@ static inline const uint8_t *mapproc_mapping_at(const struct mapproc_mapping *ma
 
 /*
  * Brings bytes of a mapping into memory and into the page table in one call. Only advice: where it
- * fails, touching the bytes will do the same, or say what is wrong. Returns the nanoseconds of CPU
- * time that the calling thread spent on it.
+ * fails, touching the bytes will do the same, or say what is wrong.
  */
-uint64_t mapproc_mapping_populate(const uint8_t *data, size_t length);
+void mapproc_mapping_populate(const uint8_t *data, size_t length);
 
 #endif

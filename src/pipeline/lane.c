@@ -39,7 +39,7 @@ static void close_lane(struct mapproc_pipeline *pipeline, struct mapproc_lane *l
         (void)mapproc_source_check_unchanged(&item->source, &lane->error);
     if (lane->error.code == MAPPROC_OK)
         (void)pipeline->job->close(pipeline->context, item, &lane->error);
-    mapproc_window_put(pipeline, lane->window);
+    mapproc_window_put(pipeline, lane, lane->window);
     mapproc_source_close(&item->source);
 }
 
@@ -89,7 +89,7 @@ void mapproc_lane_release(struct mapproc_pipeline *pipeline, struct mapproc_work
     struct mapproc_lane *lane = mapproc_lane_of(work);
     bool opened = work->task == MAPPROC_TASK_OPEN;
 
-    mapproc_window_put(pipeline, work->window);
+    mapproc_window_put(pipeline, lane, work->window);
     mapproc_work_free(pipeline, work);
     (void)pthread_mutex_lock(&pipeline->lock);
     lane->in_flight--;
@@ -106,11 +106,11 @@ void mapproc_lane_discard(struct mapproc_pipeline *pipeline, struct mapproc_lane
         struct mapproc_work *work = lane->done;
 
         lane->done = work->next;
-        mapproc_window_put(pipeline, work->window);
+        mapproc_window_put(pipeline, lane, work->window);
         mapproc_work_free(pipeline, work);
     }
     if (!lane->finished) {
-        mapproc_window_put(pipeline, lane->window);
+        mapproc_window_put(pipeline, lane, lane->window);
         mapproc_source_close(&lane->item.source);
     }
     pipeline->job->discard(pipeline->context, &lane->item);

@@ -280,7 +280,7 @@ static void discard_leftovers(struct mapproc_pipeline *pipeline)
     struct mapproc_work *work;
 
     while ((work = mapproc_queues_take(&pipeline->queues, 0)) != NULL) {
-        mapproc_window_put(pipeline, work->window);
+        mapproc_window_put(pipeline, mapproc_lane_of(work), work->window);
         mapproc_work_free(pipeline, work);
     }
     while ((lane = pipeline->lanes_first) != NULL) {

@@ -159,20 +159,32 @@ free_work:
     return NULL;
 }
 
+static enum mapproc_access choose_access(struct mapproc_pipeline *pipeline,
+                                         struct mapproc_lane *lane)
+{
+    enum mapproc_access access;
+
+    (void)pthread_mutex_lock(&pipeline->lock);
+    access = mapproc_io_choice_make(&lane->io_choice, lane->planned);
+    (void)pthread_mutex_unlock(&pipeline->lock);
+    return access;
+}
+
 /* Plans the next chunk of a lane. NULL without memory. */
 static struct mapproc_work *plan_chunk(struct mapproc_pipeline *pipeline, struct mapproc_lane *lane)
 {
     const struct mapproc_source *source = &lane->item.source;
     bool stream = is_stream(lane);
-    bool mapped =
-        !stream && lane->planned >= atomic_load_explicit(&lane->map_from, memory_order_relaxed);
+    bool mapped = false;
     uint64_t left = source->size - lane->planned;
     size_t length = pipeline->chunk_size;
     struct mapproc_work *work;
 
-    if (!stream)
+    if (!stream) {
+        mapped = choose_access(pipeline, lane) == MAPPROC_ACCESS_MAP;
         length = pipeline->chunker->next(lane->chunker_state, NULL,
                                          (size_t)mapproc_min_u64(left, SIZE_MAX / 2), true);
+    }
     work = mapproc_work_make(pipeline, stream ? MAPPROC_TASK_STREAM : MAPPROC_TASK_EXTENT,
                              choose_node(pipeline, lane->index, lane->planned), length,
                              stream || (pipeline->job->keeps_data && !mapped));

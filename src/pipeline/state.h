@@ -12,6 +12,7 @@
 #include "memory/buddy.h"
 #include "memory/slab.h"
 #include "memory/topology.h"
+#include "pipeline/io_choice.h"
 #include "pipeline/job.h"
 #include "pipeline/queue.h"
 
@@ -23,14 +24,6 @@ enum {
     /* Bytes per mapping. Released as a whole behind the commit point: unmapping costs the same per
      * page in any size, but each call interrupts the other CPUs once. */
     MAPPROC_WINDOW_SIZE = 32 << 20,
-    /* CPU time to populate one page above which mapping does not pay. Measured: 420 to 610 ns for
-     * single pages, 180 to 220 for those of large folios, 15 with huge pages. */
-    MAPPROC_DEAR_PAGE_NS = 300,
-    MAPPROC_PAGE_SIZE = 4096, /* that these costs are about */
-    /* Bytes that are read, at first and at most, after mapping was found dear, before it is tried
-     * again. */
-    MAPPROC_READ_STRETCH = 32 << 20,
-    MAPPROC_READ_STRETCH_MAX = 1 << 30,
     /* Smaller files are read: mapping and unmapping them costs more than the copy. */
     MAPPROC_MAP_MIN = 1 << 20,
     /* Sources between open and report, so that a slow first one cannot pile up the others. */
@@ -42,7 +35,6 @@ struct mapproc_pipeline;
 /* A mapping shared by the chunks in it. */
 struct mapproc_window {
     struct mapproc_mapping mapping;
-    atomic_flag judged; /* some worker has looked, or looks, whether mapping pays */
     unsigned
         users; /* under the pipeline's lock: chunks, and the lane while it is the current one */
 };
@@ -75,12 +67,8 @@ struct mapproc_lane {
     struct mapproc_window *window;
     _Alignas(16) unsigned char chunker_state[MAPPROC_CHUNKER_STATE_MAX];
 
-    /* Chunks from this offset on are mapped, those before it are read: 0 to map all of them,
-     * UINT64_MAX for none. Written by whoever finds out better. */
-    _Atomic uint64_t map_from;
-    uint64_t read_stretch; /* under the lock: bytes to read before mapping is tried again */
-
     /* Under the pipeline's lock. */
+    struct mapproc_io_choice io_choice;
     bool cuttable;              /* in the list of active lanes: the planner may cut it */
     bool ended;                 /* no chunk will be planned any more */
     bool ticket_out;            /* a stream's next read is planned or under way */

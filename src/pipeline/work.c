@@ -40,8 +40,10 @@ struct mapproc_work *mapproc_work_make(struct mapproc_pipeline *pipeline, enum m
     return work;
 }
 
-void mapproc_window_put(struct mapproc_pipeline *pipeline, struct mapproc_window *window)
+void mapproc_window_put(struct mapproc_pipeline *pipeline, struct mapproc_lane *lane,
+                        struct mapproc_window *window)
 {
+    uint64_t start;
     bool last;
 
     if (window == NULL)
@@ -49,10 +51,15 @@ void mapproc_window_put(struct mapproc_pipeline *pipeline, struct mapproc_window
     (void)pthread_mutex_lock(&pipeline->lock);
     last = --window->users == 0;
     (void)pthread_mutex_unlock(&pipeline->lock);
-    if (last) {
-        mapproc_mapping_close(&window->mapping);
-        mapproc_slab_free(&pipeline->windows, window);
-    }
+    if (!last)
+        return;
+    start = mapproc_io_choice_clock();
+    mapproc_mapping_close(&window->mapping);
+    mapproc_slab_free(&pipeline->windows, window);
+    (void)pthread_mutex_lock(&pipeline->lock);
+    mapproc_io_choice_add(&lane->io_choice, MAPPROC_ACCESS_MAP, mapproc_io_choice_clock() - start,
+                          0);
+    (void)pthread_mutex_unlock(&pipeline->lock);
 }
 
 /* Opens the window that begins with the bytes [offset, end). NULL if they cannot be mapped. */
@@ -73,7 +80,6 @@ static struct mapproc_window *open_window(struct mapproc_pipeline *pipeline,
         mapproc_slab_free(&pipeline->windows, window);
         return NULL;
     }
-    atomic_flag_clear(&window->judged);
     window->users = 1; /* the lane's */
     return window;
 }
@@ -88,14 +94,16 @@ bool mapproc_work_map(struct mapproc_pipeline *pipeline, struct mapproc_lane *la
         struct mapproc_error error;
 
         lane->window = open_window(pipeline, &lane->item.source, work->chunk.offset, end, &error);
-        mapproc_window_put(pipeline, window);
+        mapproc_window_put(pipeline, lane, window);
         window = lane->window;
         if (window == NULL) {
             char text[128];
 
             (void)snprintf(text, sizeof(text), "cannot be mapped (%s), so it is read",
                            strerror(error.system_error));
-            atomic_store_explicit(&lane->map_from, UINT64_MAX, memory_order_relaxed);
+            (void)pthread_mutex_lock(&pipeline->lock);
+            mapproc_io_choice_fix(&lane->io_choice, MAPPROC_ACCESS_READ);
+            (void)pthread_mutex_unlock(&pipeline->lock);
             mapproc_pipeline_note(pipeline, lane->item.source.path, text);
             return false;
         }

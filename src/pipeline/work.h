@@ -20,7 +20,8 @@ void mapproc_work_free(struct mapproc_pipeline *pipeline, struct mapproc_work *w
 bool mapproc_work_map(struct mapproc_pipeline *pipeline, struct mapproc_lane *lane,
                       struct mapproc_work *work);
 
-/* Lets go of a window (NULL is none); the last one unmaps it. */
-void mapproc_window_put(struct mapproc_pipeline *pipeline, struct mapproc_window *window);
+/* Lets go of a window of the lane (NULL is none); the last one unmaps it. */
+void mapproc_window_put(struct mapproc_pipeline *pipeline, struct mapproc_lane *lane,
+                        struct mapproc_window *window);
 
 #endif

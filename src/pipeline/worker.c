@@ -69,48 +69,11 @@ static bool process_step(struct mapproc_pipeline *pipeline, struct mapproc_work 
     return true;
 }
 
-/*
- * Brings the first bytes of a window into memory and judges by the cost whether to go on mapping.
- * Huge pages cost next to nothing, folios of 128 KiB half a copy; but where the page cache has
- * single pages, mapping and unmapping them costs more than copying them, and reading is a fifth
- * faster. The cache may be of all kinds in one file, so a later window gets another chance.
- */
-static void judge_window(struct mapproc_pipeline *pipeline, struct mapproc_work *work,
-                         const uint8_t *data, size_t length)
+/* Whether the last of these bytes of a chunk is in the page cache, and then most likely all are. */
+static bool is_cached(const struct mapproc_work *work, size_t position, size_t length)
 {
-    struct mapproc_lane *lane = mapproc_lane_of(work);
-    uint64_t cost = mapproc_mapping_populate(data, length);
-    uint64_t map_from;
-
-    if (pipeline->options->io != MAPPROC_IO_AUTO)
-        return;
-    (void)pthread_mutex_lock(&pipeline->lock);
-    if (cost <= length / MAPPROC_PAGE_SIZE * MAPPROC_DEAR_PAGE_NS) {
-        lane->read_stretch = MAPPROC_READ_STRETCH;
-    } else {
-        map_from = work->chunk.offset + lane->read_stretch;
-        if (map_from > atomic_load_explicit(&lane->map_from, memory_order_relaxed))
-            atomic_store_explicit(&lane->map_from, map_from, memory_order_relaxed);
-        if (lane->read_stretch < MAPPROC_READ_STRETCH_MAX)
-            lane->read_stretch *= 2;
-    }
-    (void)pthread_mutex_unlock(&pipeline->lock);
-}
-
-/*
- * Brings bytes of a chunk into memory. One call for all of them keeps the device busier than faults
- * do; but what is in the page cache already is mapped faster by faults, sixteen pages each, than by
- * the call, page by page.
- */
-static void bring_in(struct mapproc_pipeline *pipeline, struct mapproc_work *work, size_t position,
-                     const uint8_t *data, size_t length)
-{
-    uint64_t last = work->chunk.offset + position + length - 1;
-
-    if (!atomic_flag_test_and_set(&work->window->judged))
-        judge_window(pipeline, work, data, length);
-    else if (!mapproc_source_is_cached(&work->chunk.item->source, last))
-        (void)mapproc_mapping_populate(data, length);
+    return mapproc_source_is_cached(&work->chunk.item->source,
+                                    work->chunk.offset + position + length - 1);
 }
 
 static void process_mapped(struct mapproc_pipeline *pipeline, struct mapproc_work *work)
@@ -123,7 +86,11 @@ static void process_mapped(struct mapproc_pipeline *pipeline, struct mapproc_wor
         n = (size_t)mapproc_min_u64(work->chunk.length - position, MAPPROC_STEP_MAPPED);
         if (is_moot(pipeline, work))
             return;
-        bring_in(pipeline, work, position, data + position, n);
+        /* One call for all that must come from the device keeps it busier than faults do; but what
+         * is cached is mapped faster by faults, sixteen pages each, than by the call, one by one.
+         */
+        if (!is_cached(work, position, n))
+            mapproc_mapping_populate(data + position, n);
         if (!process_step(pipeline, work, position, data + position, n))
             return;
     }
@@ -154,13 +121,29 @@ static void process_read(struct mapproc_worker *worker, struct mapproc_work *wor
     }
 }
 
+/* Processes a range of an extent, and notes what it cost. */
 static void run_extent(struct mapproc_worker *worker, struct mapproc_work *work)
 {
-    if (work->window != NULL)
-        process_mapped(worker->pipeline, work);
+    struct mapproc_pipeline *pipeline = worker->pipeline;
+    struct mapproc_lane *lane = mapproc_lane_of(work);
+    bool mapped = work->window != NULL;
+    enum mapproc_access access = mapped ? MAPPROC_ACCESS_MAP : MAPPROC_ACCESS_READ;
+    bool cached = is_cached(work, 0, work->chunk.length);
+    uint64_t start = mapproc_io_choice_clock();
+
+    if (mapped)
+        process_mapped(pipeline, work);
     else
         process_read(worker, work);
-    mapproc_commit_chunk(worker->pipeline, work);
+
+    (void)pthread_mutex_lock(&pipeline->lock);
+    if (cached)
+        mapproc_io_choice_add(&lane->io_choice, access, mapproc_io_choice_clock() - start,
+                              work->chunk.length);
+    else
+        mapproc_io_choice_saw_cold(&lane->io_choice, access);
+    (void)pthread_mutex_unlock(&pipeline->lock);
+    mapproc_commit_chunk(pipeline, work);
 }
 
 static void run_stream(struct mapproc_worker *worker, struct mapproc_work *work)
@@ -190,12 +173,11 @@ static int prepare_lane(struct mapproc_pipeline *pipeline, struct mapproc_lane *
     const struct mapproc_chunker_settings settings = {.chunk_size = pipeline->chunk_size};
     const struct mapproc_source *source = &lane->item.source;
     enum mapproc_io io = pipeline->options->io;
-    bool mapped =
-        source->mappable && source->kind == MAPPROC_SOURCE_EXTENT &&
-        (io == MAPPROC_IO_MMAP || (io == MAPPROC_IO_AUTO && source->size >= MAPPROC_MAP_MIN));
 
-    atomic_store_explicit(&lane->map_from, mapped ? 0 : UINT64_MAX, memory_order_relaxed);
-    lane->read_stretch = MAPPROC_READ_STRETCH;
+    if (!source->mappable || io == MAPPROC_IO_READ || source->size < MAPPROC_MAP_MIN)
+        mapproc_io_choice_fix(&lane->io_choice, MAPPROC_ACCESS_READ);
+    if (source->mappable && io == MAPPROC_IO_MMAP)
+        mapproc_io_choice_fix(&lane->io_choice, MAPPROC_ACCESS_MAP);
     if (pipeline->chunker->init(lane->chunker_state, &settings) != 0)
         return mapproc_error_set(error, MAPPROC_REFUSED, 0, source->path,
                                  "the chunker '%s' refuses the chunk size",
@@ -234,7 +216,7 @@ static void run_open(struct mapproc_worker *worker, struct mapproc_work *work)
     (void)pthread_mutex_lock(&pipeline->lock);
     mapproc_lane_end(pipeline, lane);
     (void)pthread_mutex_unlock(&pipeline->lock);
-    if (atomic_load_explicit(&lane->map_from, memory_order_relaxed) == 0)
+    if (mapproc_io_choice_make(&lane->io_choice, 0) == MAPPROC_ACCESS_MAP)
         (void)mapproc_work_map(pipeline, lane, work);
     run_extent(worker, work);
 }
