@@ -3,7 +3,7 @@
 #ifndef MAPPROC_TESTS_DEATH_H
 #define MAPPROC_TESTS_DEATH_H
 
-/* Needs cmocka's assertions: include <cmocka.h> first. */
+/* Needs cmocka's assertions: include cmocka_all.h first. */
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/wait.h>

@@ -3,7 +3,7 @@
 #ifndef MAPPROC_TESTS_RANDOM_H
 #define MAPPROC_TESTS_RANDOM_H
 
-/* Needs print_message(): include <cmocka.h> first. */
+/* Needs print_message(): include cmocka_all.h first. */
 #include <inttypes.h>
 #include <stdint.h>
 #include <stdlib.h>

@@ -1,13 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* test_buddy.c - the scratch arena: limits, random use against a model, threads, no memory. */
 
-/* clang-format off */
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
-#include <cmocka.h>
-/* clang-format on */
+#include "cmocka_all.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -119,7 +113,7 @@ static void test_no_memory(void **state)
 
     (void)state;
     if (ADDRESS_SANITIZED || THREAD_SANITIZED)
-        skip(); /* sanitizers need address space of their own */
+        skip_because("sanitizers need address space of their own");
     assert_int_equal(getrlimit(RLIMIT_AS, &before), 0);
     tight = before;
     tight.rlim_cur = (rlim_t)1 << 30;
@@ -464,5 +458,5 @@ int main(void)
         cmocka_unit_test(test_threads),
     };
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests_name("buddy", tests, NULL, NULL);
 }

@@ -2,13 +2,7 @@
 /* test_buddy_damage.c - the scratch arena when it is damaged or misused: noticed, refused or
  * asserted. */
 
-/* clang-format off */
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
-#include <cmocka.h>
-/* clang-format on */
+#include "cmocka_all.h"
 
 #include <stdbool.h>
 #include <stdlib.h>
@@ -243,7 +237,7 @@ static void test_misuse_is_ignored(void **state)
 
     (void)state;
     if (ASSERTS_ON)
-        skip();
+        skip_because("this build asserts instead: see release builds");
     misuse_setup(&set);
     for (enum misuse kind = 0; kind < MISUSES; kind++) {
         struct mapproc_buddy_stats before = stats_of(&set.buddy);
@@ -261,7 +255,7 @@ static void test_misuse_is_asserted(void **state)
 
     (void)state;
     if (!ASSERTS_ON)
-        skip();
+        skip_because("this build has no assertions: see sanitizer builds");
     misuse_setup(&set);
     for (enum misuse kind = 0; kind < MISUSES; kind++) {
         pid_t child = fork();
@@ -284,7 +278,7 @@ static void test_wild_reads_are_noticed(void **state)
 
     (void)state;
     if (!ADDRESS_SANITIZED)
-        skip();
+        skip_because("not an AddressSanitizer build");
     assert_int_equal(mapproc_buddy_init(&buddy, 16 * PAGE, NULL), MAPPROC_OK);
     block = mapproc_buddy_alloc(&buddy, PAGE + 8);
     freed = mapproc_buddy_alloc(&buddy, PAGE);
@@ -315,7 +309,7 @@ static void test_destroy_with_blocks_out(void **state)
 
     (void)state;
     if (!ASSERTS_ON)
-        skip();
+        skip_because("this build has no assertions: see sanitizer builds");
     assert_int_equal(mapproc_buddy_init(&buddy, 3 * PAGE, NULL), MAPPROC_OK);
     block = mapproc_buddy_alloc(&buddy, PAGE);
     child = fork();
@@ -339,5 +333,5 @@ int main(void)
         cmocka_unit_test(test_destroy_with_blocks_out),
     };
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests_name("buddy_damage", tests, NULL, NULL);
 }

@@ -1,13 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* test_slab.c - the slab: limits, random use against a model, threads, no memory. */
 
-/* clang-format off */
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
-#include <cmocka.h>
-/* clang-format on */
+#include "cmocka_all.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -332,7 +326,7 @@ static void test_no_memory(void **state)
 
     (void)state;
     if (ADDRESS_SANITIZED || THREAD_SANITIZED)
-        skip(); /* sanitizers need address space of their own */
+        skip_because("sanitizers need address space of their own");
     assert_int_equal(mapproc_slab_init(&slab, MAPPROC_SLAB_OBJECT_MAX, 64, NULL), MAPPROC_OK);
     assert_int_equal(getrlimit(RLIMIT_AS, &before), 0);
     tight = before;
@@ -365,5 +359,5 @@ int main(void)
         cmocka_unit_test(test_no_memory),
     };
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests_name("slab", tests, NULL, NULL);
 }

@@ -1,13 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* test_slab_damage.c - the slab when it is damaged or misused: noticed, refused or asserted. */
 
-/* clang-format off */
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
-#include <cmocka.h>
-/* clang-format on */
+#include "cmocka_all.h"
 
 #include <stdbool.h>
 #include <stdlib.h>
@@ -303,7 +297,7 @@ static void test_misuse_is_ignored(void **state)
 
     (void)state;
     if (ASSERTS_ON)
-        skip();
+        skip_because("this build asserts instead: see release builds");
     misuse_setup(&set);
     for (enum misuse kind = 0; kind < MISUSES; kind++) {
         struct mapproc_slab_stats before = stats_of(&set.slab);
@@ -322,7 +316,7 @@ static void test_misuse_is_asserted(void **state)
 
     (void)state;
     if (!ASSERTS_ON)
-        skip();
+        skip_because("this build has no assertions: see sanitizer builds");
     misuse_setup(&set);
     for (enum misuse kind = 0; kind < MISUSES; kind++) {
         pid_t child = fork();
@@ -344,7 +338,7 @@ static void test_write_after_free_is_noticed(void **state)
 
     (void)state;
     if (!ASSERTS_ON && !ADDRESS_SANITIZED)
-        skip();
+        skip_because("this build has no assertions: see sanitizer builds");
     misuse_setup(&set);
     child = fork();
     if (child == 0) {
@@ -399,5 +393,5 @@ int main(void)
         cmocka_unit_test(test_destroy_with_objects_out),
     };
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests_name("slab_damage", tests, NULL, NULL);
 }
