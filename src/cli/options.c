@@ -144,7 +144,8 @@ static int print_parse_error(const struct cli_verb *verb, const struct parser *p
         return cli_print_usage_error(verb->name, text, "needs an argument");
     if (option != NULL)
         return cli_print_usage_error(verb->name, text, "takes no argument");
-    return cli_print_usage_error(verb->name, text, "unknown or ambiguous option");
+    return cli_print_usage_error(verb->name, text,
+                                 optopt > 0 ? "unknown option" : "unknown or ambiguous option");
 }
 
 int cli_parse_options(const struct cli_verb *verb, int argc, char **argv, void *settings,

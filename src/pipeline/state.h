@@ -35,8 +35,7 @@ struct mapproc_pipeline;
 /* A mapping shared by the chunks in it. */
 struct mapproc_window {
     struct mapproc_mapping mapping;
-    unsigned
-        users; /* under the pipeline's lock: chunks, and the lane while it is the current one */
+    unsigned users; /* chunks, and the lane while it is its current one: under the lock */
 };
 
 /* What a worker has to do for a chunk. */

@@ -121,21 +121,24 @@ static void process_read(struct mapproc_worker *worker, struct mapproc_work *wor
     }
 }
 
+static void process_extent(struct mapproc_worker *worker, struct mapproc_work *work)
+{
+    if (work->window != NULL)
+        process_mapped(worker->pipeline, work);
+    else
+        process_read(worker, work);
+}
+
 /* Processes a range of an extent, and notes what it cost. */
 static void run_extent(struct mapproc_worker *worker, struct mapproc_work *work)
 {
     struct mapproc_pipeline *pipeline = worker->pipeline;
     struct mapproc_lane *lane = mapproc_lane_of(work);
-    bool mapped = work->window != NULL;
-    enum mapproc_access access = mapped ? MAPPROC_ACCESS_MAP : MAPPROC_ACCESS_READ;
+    enum mapproc_access access = work->window != NULL ? MAPPROC_ACCESS_MAP : MAPPROC_ACCESS_READ;
     bool cached = is_cached(work, 0, work->chunk.length);
     uint64_t start = mapproc_io_choice_clock();
 
-    if (mapped)
-        process_mapped(pipeline, work);
-    else
-        process_read(worker, work);
-
+    process_extent(worker, work);
     (void)pthread_mutex_lock(&pipeline->lock);
     if (cached)
         mapproc_io_choice_add(&lane->io_choice, access, mapproc_io_choice_clock() - start,
@@ -218,7 +221,8 @@ static void run_open(struct mapproc_worker *worker, struct mapproc_work *work)
     (void)pthread_mutex_unlock(&pipeline->lock);
     if (mapproc_io_choice_make(&lane->io_choice, 0) == MAPPROC_ACCESS_MAP)
         (void)mapproc_work_map(pipeline, lane, work);
-    run_extent(worker, work);
+    process_extent(worker, work);
+    mapproc_commit_chunk(pipeline, work);
 }
 
 static void (*const tasks[])(struct mapproc_worker *worker, struct mapproc_work *work) = {
