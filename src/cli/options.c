@@ -86,7 +86,8 @@ static const char *apply_io(void *settings, const char *value)
 
 const struct cli_option cli_common_options[] = {
     {"threads", 'j', "N", "worker threads (default: one per usable CPU)", apply_threads},
-    {"chunk-size", '\0', "SIZE", "bytes per unit of work, 1K to 1G (default 1M)", apply_chunk_size},
+    {"chunk-size", '\0', "SIZE", "bytes per unit of work, 1K to 1G (default 1M or less)",
+     apply_chunk_size},
     {"io", '\0', "HOW", "auto, mmap or read (default auto)", apply_io},
     {"quiet", 'q', NULL, "print nothing but results and errors", apply_quiet},
     {"verbose", 'v', NULL, "also print notes and a summary to standard error", apply_verbose},

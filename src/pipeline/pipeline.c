@@ -51,6 +51,7 @@ enum {
     CHUNKS_PER_WORKER = 3,
     /* Bytes of the chunks in flight, as long as every worker has one: keeps memory in bounds. */
     IN_FLIGHT_SIZE = 96 << 20,
+    CHUNK_SIZE_LEAST = 64 << 10, /* bytes: smaller ones are all overhead */
 };
 
 void mapproc_pipeline_stop(struct mapproc_pipeline *pipeline, const struct mapproc_error *reason)
@@ -78,6 +79,16 @@ void mapproc_pipeline_note(struct mapproc_pipeline *pipeline, const char *path, 
     (void)pthread_mutex_unlock(&pipeline->note_lock);
 }
 
+/* The default, halved until every worker can have a chunk within the bound of memory. */
+static size_t choose_chunk_size(unsigned workers)
+{
+    size_t size = MAPPROC_CHUNK_SIZE_DEFAULT;
+
+    while (size > CHUNK_SIZE_LEAST && size * (workers + 1) > IN_FLIGHT_SIZE)
+        size /= 2;
+    return size;
+}
+
 /* Fills in what the options leave open, and refuses what makes no sense. */
 static int apply_options(struct mapproc_pipeline *pipeline, struct mapproc_error *error)
 {
@@ -85,17 +96,17 @@ static int apply_options(struct mapproc_pipeline *pipeline, struct mapproc_error
     enum mapproc_cpu_level level;
     size_t most, least;
 
-    pipeline->chunk_size =
-        options->chunk_size != 0 ? options->chunk_size : MAPPROC_CHUNK_SIZE_DEFAULT;
-    if (pipeline->chunk_size < MAPPROC_CHUNK_SIZE_MIN ||
-        pipeline->chunk_size > MAPPROC_CHUNK_SIZE_MAX)
-        return mapproc_error_set(error, MAPPROC_REFUSED, 0, NULL,
-                                 "the chunk size must be from 1K to 1G");
     if (options->threads > MAPPROC_THREADS_MAX)
         return mapproc_error_set(error, MAPPROC_REFUSED, 0, NULL, "more than %d threads",
                                  MAPPROC_THREADS_MAX);
     pipeline->worker_count =
         options->threads != 0 ? options->threads : pipeline->topology.cpu_count;
+    pipeline->chunk_size =
+        options->chunk_size != 0 ? options->chunk_size : choose_chunk_size(pipeline->worker_count);
+    if (pipeline->chunk_size < MAPPROC_CHUNK_SIZE_MIN ||
+        pipeline->chunk_size > MAPPROC_CHUNK_SIZE_MAX)
+        return mapproc_error_set(error, MAPPROC_REFUSED, 0, NULL,
+                                 "the chunk size must be from 1K to 1G");
     most = (size_t)pipeline->worker_count * CHUNKS_PER_WORKER;
     least = (size_t)pipeline->worker_count + 1;
     pipeline->limit = (unsigned)(IN_FLIGHT_SIZE / pipeline->chunk_size);
