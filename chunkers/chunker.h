@@ -35,7 +35,9 @@ struct mapproc_chunker {
     const char *summary; /* one line for --help */
 
     size_t state_size; /* bytes of state, at most MAPPROC_CHUNKER_STATE_MAX */
-    bool reads_data;   /* false: next() gets a NULL view, only its length is real */
+    /* False: next() gets a NULL view, only its length is real. The pipeline serves no others yet.
+     */
+    bool reads_data;
 
     /* Prepares the state. Returns 0, or -1 if the settings make no sense. */
     int (*init)(void *state, const struct mapproc_chunker_settings *settings);

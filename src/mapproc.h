@@ -22,8 +22,7 @@ extern "C" {
 MAPPROC_API const char *mapproc_version(void);
 
 /*
- * Results. Every function that can fail returns MAPPROC_OK or one of the negative codes; the
- * program's exit status is the code without its sign.
+ * Results. Every function that can fail returns MAPPROC_OK or one of the negative codes.
  */
 enum mapproc_code {
     MAPPROC_OK = 0,
@@ -61,6 +60,7 @@ struct mapproc_cancel;
 
 /* Returns a new token, or NULL with errno set. Free it when no job uses it any more. */
 MAPPROC_API struct mapproc_cancel *mapproc_cancel_create(void);
+/* NULL is allowed. */
 MAPPROC_API void mapproc_cancel_free(struct mapproc_cancel *cancel);
 
 /* Asks all jobs that hold the token to stop. Safe in a signal handler and from any thread. */
@@ -68,7 +68,7 @@ MAPPROC_API void mapproc_cancel_request(struct mapproc_cancel *cancel);
 
 /* Options of a job. A struct of zeros asks for the defaults. */
 struct mapproc_options {
-    unsigned threads;              /* worker threads; 0: one per usable CPU */
+    unsigned threads;              /* worker threads, to 4096; 0: one per usable CPU */
     size_t chunk_size;             /* bytes per chunk, 1 KiB to 1 GiB; 0: chosen by mapproc */
     enum mapproc_io io;            /* how to read */
     struct mapproc_cancel *cancel; /* borrowed, may be NULL */
@@ -88,6 +88,7 @@ struct mapproc_checksum {
     const char *tag;                   /* "XXH128", as in BSD-style checklists */
     const uint8_t *digest;             /* canonical (big-endian) bytes; NULL after an error */
     size_t digest_size;                /* bytes */
+    int always_tagged;                 /* its checklist lines are always in BSD form */
     const struct mapproc_error *error; /* NULL if all is well */
 };
 
@@ -108,7 +109,8 @@ typedef int (*mapproc_checksum_report)(void *user, const struct mapproc_checksum
  * report     called for every source, good or bad; an error of one source does not end the job.
  * error      filled if the job as a whole failed; may be NULL.
  *
- * Returns MAPPROC_OK if the job ran to its end, even if sources failed (their reports say so).
+ * Returns MAPPROC_OK if the job ran to its end, even if sources failed (their reports say so);
+ * MAPPROC_CANCELLED; or what a report returned, and then `error->what` is empty.
  * Thread-safe: any number of jobs may run at once in one process. The process gets a SIGBUS
  * handler that stays installed; it passes on every SIGBUS that is not about a file being read
  * here.

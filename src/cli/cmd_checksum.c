@@ -67,14 +67,16 @@ static int print_checksum(const struct totals *totals, const struct mapproc_chec
         .tag = checksum->tag,
         .digest = checksum->digest,
         .digest_size = checksum->digest_size,
-        .bsd_form = totals->settings->tag || mapproc_checklist_needs_tag(checksum->tag),
+        .bsd_form = totals->settings->tag || checksum->always_tagged,
     };
     size_t length;
     char *line = mapproc_checklist_line(&entry, &length);
     bool written;
 
-    if (line == NULL)
+    if (line == NULL) {
+        cli_output_fail(ENOMEM);
         return MAPPROC_FAILED;
+    }
     written = cli_output_write(line, length, checksum->size >= FLUSH_SIZE);
     free(line);
     return written ? MAPPROC_OK : MAPPROC_FAILED;
@@ -156,7 +158,6 @@ static int run(int argc, char **argv)
     result = mapproc_checksum_files(paths, (size_t)count, settings.algorithm, job, report, &totals,
                                     &error);
     cli_signals_die_if_cancelled();
-    mapproc_cancel_free(job->cancel);
     if (result != MAPPROC_OK) {
         if (error.what[0] != '\0') /* else the output failed, and that is told at the end */
             cli_print_error(&error);

@@ -29,7 +29,6 @@ static const char *apply_quiet(void *settings, const char *value)
     struct cli_common *common = settings;
 
     (void)value;
-    common->quiet = true;
     common->verbose = false;
     return NULL;
 }
@@ -40,7 +39,6 @@ static const char *apply_verbose(void *settings, const char *value)
 
     (void)value;
     common->verbose = true;
-    common->quiet = false;
     return NULL;
 }
 
@@ -89,7 +87,8 @@ const struct cli_option cli_common_options[] = {
     {"chunk-size", '\0', "SIZE", "bytes per unit of work, 1K to 1G (default 1M or less)",
      apply_chunk_size},
     {"io", '\0', "HOW", "auto, mmap or read (default auto)", apply_io},
-    {"quiet", 'q', NULL, "print nothing but results and errors", apply_quiet},
+    {"quiet", 'q', NULL, "print nothing but results and errors (the default): undoes -v",
+     apply_quiet},
     {"verbose", 'v', NULL, "also print notes and a summary to standard error", apply_verbose},
     {"help", 'h', NULL, "print this help", apply_help},
     {NULL, '\0', NULL, NULL, NULL},
@@ -137,8 +136,8 @@ static int print_parse_error(const struct cli_verb *verb, const struct parser *p
     const struct cli_option *option = find_option(parser, optopt);
     char text[128];
 
-    if (optopt > 0 && optopt < LONG_VALUE)
-        (void)snprintf(text, sizeof(text), "-%c", optopt);
+    if (optopt != 0 && optopt < LONG_VALUE) /* a letter; negative if it is not ASCII */
+        (void)snprintf(text, sizeof(text), "-%c", (unsigned char)optopt);
     else
         (void)snprintf(text, sizeof(text), "%s", argument);
     if (answer == ':')
@@ -146,7 +145,7 @@ static int print_parse_error(const struct cli_verb *verb, const struct parser *p
     if (option != NULL)
         return cli_print_usage_error(verb->name, text, "takes no argument");
     return cli_print_usage_error(verb->name, text,
-                                 optopt > 0 ? "unknown option" : "unknown or ambiguous option");
+                                 optopt != 0 ? "unknown option" : "unknown or ambiguous option");
 }
 
 int cli_parse_options(const struct cli_verb *verb, int argc, char **argv, void *settings,

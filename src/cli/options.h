@@ -10,7 +10,6 @@
 /* What the options of every verb set. Embedded as the first member of each verb's settings. */
 struct cli_common {
     struct mapproc_options job;
-    bool quiet;
     bool verbose;
     bool help;
 };

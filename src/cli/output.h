@@ -10,6 +10,9 @@
  * before. */
 bool cli_output_write(const char *text, size_t length, bool flush);
 
+/* Makes an error, an errno value, that of the output: what should have been written is lost. */
+void cli_output_fail(int error);
+
 /* Writes what is still waiting. Returns `status`, or CLI_FAILED after telling what went wrong with
  * any write. To be called once, at the end. */
 int cli_output_finish(int status);

@@ -42,9 +42,7 @@ static void request(int signal_number)
 
 static void lose_patience(int signal_number)
 {
-    (void)signal_number;
-    if (caught != 0)
-        die_by(caught);
+    die_by(caught != 0 ? caught : signal_number); /* or somebody else has sent it */
 }
 
 void cli_signals_cancel(struct mapproc_cancel *cancel)

@@ -8,7 +8,7 @@
 /*
  * From now on SIGINT, SIGTERM and SIGHUP, unless they were ignored at start, request `cancel`. The
  * job has 150 ms to stop; if it hangs in the kernel, or the signal comes again, the process dies at
- * once. Call it once.
+ * once. Call it once; the token must live as long as the process.
  */
 void cli_signals_cancel(struct mapproc_cancel *cancel);
 

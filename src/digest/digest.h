@@ -19,6 +19,7 @@
 #ifndef MAPPROC_DIGEST_DIGEST_H
 #define MAPPROC_DIGEST_DIGEST_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -35,6 +36,9 @@ struct mapproc_digest {
     const char *name; /* as -a takes it: "xxh128" */
     const char *tag;  /* in BSD-style checklists: "XXH128" */
     size_t size;      /* bytes of the finished digest */
+
+    /* A bare digest would be taken for another algorithm's: write the BSD form always. */
+    bool always_tagged;
 
     size_t state_size; /* bytes */
     void (*init)(void *state);

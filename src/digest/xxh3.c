@@ -242,6 +242,7 @@ const struct mapproc_digest mapproc_digest_xxh3 = {
     .name = "xxh3",
     .tag = "XXH3",
     .size = sizeof(XXH64_canonical_t),
+    .always_tagged = true, /* else it would read as XXH64 */
     .state_size = sizeof(struct state),
     .init = xxh3_init,
     .partial_size = xxh3_partial_size,

@@ -75,8 +75,3 @@ char *mapproc_checklist_line(const struct mapproc_checklist_entry *entry, size_t
     *length = (size_t)(end - line);
     return line;
 }
-
-bool mapproc_checklist_needs_tag(const char *tag)
-{
-    return strcmp(tag, "XXH3") == 0;
-}

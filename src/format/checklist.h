@@ -29,10 +29,4 @@ struct mapproc_checklist_entry {
  */
 char *mapproc_checklist_line(const struct mapproc_checklist_entry *entry, size_t *length);
 
-/*
- * Whether digests of this tag are always written in BSD form: a bare XXH3 of 16 hex digits would be
- * taken for an XXH64, and every xxhsum that knows XXH3 reads the BSD form.
- */
-bool mapproc_checklist_needs_tag(const char *tag);
-
 #endif

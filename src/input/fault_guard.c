@@ -32,7 +32,7 @@ struct guard {
 static _Thread_local struct guard guard __attribute__((tls_model("initial-exec")));
 
 static pthread_mutex_t install_lock = PTHREAD_MUTEX_INITIALIZER;
-static struct sigaction previous; /* written before our handler is in place, then only read */
+static struct sigaction previous; /* written just before our handler is put in place */
 
 static void forward(int signal_number, siginfo_t *info, void *context)
 {
@@ -46,6 +46,8 @@ static void forward(int signal_number, siginfo_t *info, void *context)
         guard.forwarding = false;
         return;
     }
+    if (previous.sa_handler == SIG_IGN && info->si_code <= 0)
+        return;
     /* As if we were not here: on return the instruction, or whoever sent it, does it again. */
     struct sigaction action = {.sa_handler = SIG_DFL};
 

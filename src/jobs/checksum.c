@@ -108,6 +108,7 @@ static int report_item(void *context, struct mapproc_item *item, const struct ma
         .tag = job->digest->tag,
         .digest = error == NULL ? state->digest : NULL,
         .digest_size = job->digest->size,
+        .always_tagged = job->digest->always_tagged,
         .error = error,
     };
     int result = job->report(job->user, &checksum);

@@ -23,9 +23,9 @@
  * the workers. One lock guards what they share (state.h says what that is); it is taken a few times
  * a chunk, never while data is touched, never across a system call that can wait.
  *
- * Files call one another in one direction:
+ * Files call one another in one direction, but for stop and note, which are here and open to all:
  *
- *     pipeline -> worker -> planner, commit -> lane -> work, queue
+ *     pipeline, cancel -> worker -> planner, commit -> lane -> work, queue, io_choice
  */
 #include "pipeline/pipeline.h"
 
@@ -117,8 +117,8 @@ static int apply_options(struct mapproc_pipeline *pipeline, struct mapproc_error
     return mapproc_cpu_level_select(&level, error);
 }
 
-/* One arena a node, each large enough for all chunks in flight, because idle nodes steal. Memory
- * that is never touched is never taken. */
+/* One arena a node, whose pages the node's workers are the first to touch. Each is large enough for
+ * all chunks in flight, because idle nodes steal. Memory that is never touched is never taken. */
 static int make_arenas(struct mapproc_pipeline *pipeline, struct mapproc_error *error)
 {
     size_t scratch = pipeline->job->scratch_size(pipeline->context, pipeline->chunk_size);
@@ -314,8 +314,14 @@ int mapproc_pipeline_run(const struct mapproc_job *job, void *context,
         .note_lock = PTHREAD_MUTEX_INITIALIZER,
         .changed = PTHREAD_COND_INITIALIZER,
     };
-    int result = mapproc_fault_guard_install(error);
+    int result;
 
+    if (chunker->abi != MAPPROC_CHUNKER_ABI || chunker->state_size > MAPPROC_CHUNKER_STATE_MAX ||
+        chunker->reads_data)
+        return mapproc_error_set(error, MAPPROC_REFUSED, 0, NULL,
+                                 "the chunker '%s' asks for what this version cannot give",
+                                 chunker->name);
+    result = mapproc_fault_guard_install(error);
     if (result != MAPPROC_OK)
         return result;
     result = mapproc_topology_init(&pipeline.topology, error);

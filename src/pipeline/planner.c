@@ -144,7 +144,7 @@ static struct mapproc_work *plan_open(struct mapproc_pipeline *pipeline, enum ob
     if (path == NULL)
         goto free_lane;
     *lane = (struct mapproc_lane){
-        .item.source = {.path = path, .fd = -1},
+        .item.source = {.path = path, .fd = -1, .kind = MAPPROC_SOURCE_STREAM},
         .index = pipeline->planned_lanes++,
         .in_flight = 1,
     };

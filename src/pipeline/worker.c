@@ -169,11 +169,17 @@ static void run_stream(struct mapproc_worker *worker, struct mapproc_work *work)
     mapproc_commit_chunk(pipeline, work);
 }
 
+static int start_chunker(const struct mapproc_pipeline *pipeline, struct mapproc_lane *lane)
+{
+    const struct mapproc_chunker_settings settings = {.chunk_size = pipeline->chunk_size};
+
+    return pipeline->chunker->init(lane->chunker_state, &settings);
+}
+
 /* Decides how a source that has just been opened will be worked on. */
 static int prepare_lane(struct mapproc_pipeline *pipeline, struct mapproc_lane *lane,
                         struct mapproc_error *error)
 {
-    const struct mapproc_chunker_settings settings = {.chunk_size = pipeline->chunk_size};
     const struct mapproc_source *source = &lane->item.source;
     enum mapproc_io io = pipeline->options->io;
 
@@ -181,7 +187,7 @@ static int prepare_lane(struct mapproc_pipeline *pipeline, struct mapproc_lane *
         mapproc_io_choice_fix(&lane->io_choice, MAPPROC_ACCESS_READ);
     if (source->mappable && io == MAPPROC_IO_MMAP)
         mapproc_io_choice_fix(&lane->io_choice, MAPPROC_ACCESS_MAP);
-    if (pipeline->chunker->init(lane->chunker_state, &settings) != 0)
+    if (start_chunker(pipeline, lane) != 0)
         return mapproc_error_set(error, MAPPROC_REFUSED, 0, source->path,
                                  "the chunker '%s' refuses the chunk size",
                                  pipeline->chunker->name);
@@ -211,6 +217,7 @@ static void run_open(struct mapproc_worker *worker, struct mapproc_work *work)
         return;
     }
     if (!is_one_chunk(pipeline, lane)) {
+        (void)start_chunker(pipeline, lane); /* it has been asked for a border already */
         mapproc_planner_add_lane(pipeline, lane);
         mapproc_lane_release(pipeline, work);
         return;
