@@ -6,6 +6,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "base/utf8.h"
+
 struct writer {
     char *buffer;
     size_t size;   /* of the buffer */
@@ -21,40 +23,21 @@ static void put(struct writer *writer, const char *text, size_t n)
 
 /*
  * The length of the printable UTF-8 character at `s`, or 0 if there is none: a control character
- * (C0, DEL, C1), an overlong form, a surrogate, a value past U+10FFFF, a bidirectional override
- * that could disguise what follows, or a byte that is not UTF-8 at all.
+ * (C0, DEL, C1), a bidirectional override that could disguise what follows, or a byte that is not
+ * UTF-8 at all.
  */
-static size_t printable_length(const unsigned char *s)
+static size_t printable_length(const char *s)
 {
     uint32_t code;
-    size_t length;
+    size_t length = mapproc_utf8_decode(s, &code);
+    bool control, invisible;
 
-    if (s[0] < 0x80)
-        return s[0] >= 0x20 && s[0] != 0x7f;
-    if (s[0] >= 0xc2 && s[0] <= 0xdf)
-        length = 2;
-    else if ((s[0] & 0xf0) == 0xe0)
-        length = 3;
-    else if (s[0] >= 0xf0 && s[0] <= 0xf4)
-        length = 4;
-    else
+    if (length == 0)
         return 0;
-    code = s[0] & (0xffu >> (length + 1));
-    for (size_t i = 1; i < length; i++) {
-        if ((s[i] & 0xc0) != 0x80)
-            return 0;
-        code = code << 6 | (s[i] & 0x3f);
-    }
-    if (length == 2)
-        return code >= 0xa0 ? 2 : 0;
-    if (length == 3) {
-        bool surrogate = code >= 0xd800 && code <= 0xdfff;
-        bool invisible = (code >= 0x200b && code <= 0x200f) || (code >= 0x2028 && code <= 0x202e) ||
-                         (code >= 0x2060 && code <= 0x2069) || code == 0xfeff;
-
-        return code >= 0x800 && !surrogate && !invisible ? 3 : 0;
-    }
-    return code >= 0x10000 && code <= 0x10ffff ? 4 : 0;
+    control = code < 0x20 || (code >= 0x7f && code < 0xa0);
+    invisible = (code >= 0x200b && code <= 0x200f) || (code >= 0x2028 && code <= 0x202e) ||
+                (code >= 0x2060 && code <= 0x2069) || code == 0xfeff;
+    return !control && !invisible ? length : 0;
 }
 
 /* Writes one unprintable byte as it stands inside $'...'. */
@@ -79,7 +62,7 @@ static void put_escaped(struct writer *writer, unsigned char byte)
 size_t mapproc_quote_name(const char *name, char *quoted, size_t size)
 {
     struct writer writer = {.buffer = quoted, .size = size};
-    const unsigned char *s = (const unsigned char *)name;
+    const char *s = name;
 
     /* The word is a row of '...' and $'...' pieces that stand against each other. */
     put(&writer, "'", 1);
@@ -89,7 +72,7 @@ size_t mapproc_quote_name(const char *name, char *quoted, size_t size)
         if (n == 0) {
             put(&writer, "'$'", 3);
             for (; *s != '\0' && printable_length(s) == 0; s++)
-                put_escaped(&writer, *s);
+                put_escaped(&writer, (unsigned char)*s);
             put(&writer, "'", 1);
             if (*s != '\0')
                 put(&writer, "'", 1);
@@ -99,7 +82,7 @@ size_t mapproc_quote_name(const char *name, char *quoted, size_t size)
             put(&writer, "'\\''", 4);
             s++;
         } else {
-            put(&writer, (const char *)s, n);
+            put(&writer, s, n);
             s += n;
         }
     }

@@ -168,7 +168,8 @@ int cli_parse_options(const struct cli_verb *verb, int argc, char **argv, void *
         wrong = option->apply(settings, optarg);
         if (wrong == NULL)
             continue;
-        (void)snprintf(text, sizeof(text), "--%s=%s", option->name, optarg);
+        (void)snprintf(text, sizeof(text), "--%s%s%s", option->name, optarg != NULL ? "=" : "",
+                       optarg != NULL ? optarg : "");
         return cli_print_usage_error(verb->name, text, wrong);
     }
     *operands = optind;
