@@ -16,7 +16,7 @@ static void nodes_share_out_the_affinity_mask(void **state)
 
     (void)state;
     assert_int_equal(sched_getaffinity(0, sizeof(allowed), &allowed), 0);
-    assert_int_equal(mapproc_topology_init(&topology, NULL), MAPPROC_OK);
+    assert_int_equal(mapproc_topology_init(&topology, NULL, NULL), MAPPROC_OK);
     assert_true(topology.node_count >= 1);
     assert_int_equal(topology.cpu_count, CPU_COUNT(&allowed));
     CPU_ZERO(&seen);
@@ -54,7 +54,7 @@ static void *use_one_cpu(void *argument)
     CPU_ZERO(&one);
     CPU_SET(cpu, &one);
     assert_int_equal(sched_setaffinity(0, sizeof(one), &one), 0);
-    assert_int_equal(mapproc_topology_init(&topology, NULL), MAPPROC_OK);
+    assert_int_equal(mapproc_topology_init(&topology, NULL, NULL), MAPPROC_OK);
     assert_int_equal(topology.cpu_count, 1);
     assert_int_equal(topology.node_count, 1);
     assert_true(CPU_ISSET_S(cpu, topology.cpu_set_size, topology.nodes[0].cpus));
@@ -90,7 +90,7 @@ static void threads_can_be_pinned(void **state)
     pthread_t thread;
 
     (void)state;
-    assert_int_equal(mapproc_topology_init(&topology, NULL), MAPPROC_OK);
+    assert_int_equal(mapproc_topology_init(&topology, NULL, NULL), MAPPROC_OK);
     assert_int_equal(pthread_create(&thread, NULL, pin_to_first_node, &topology), 0);
     assert_int_equal(pthread_join(thread, NULL), 0);
     mapproc_topology_destroy(&topology);

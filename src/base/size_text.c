@@ -10,8 +10,7 @@
 
 static const char size_units[] = "KMGTPE";
 
-/* Reads decimal digits and moves *text behind them; false if there are none or too many. */
-static bool parse_digits(const char **text, uint64_t *number)
+bool mapproc_digits_parse(const char **text, uint64_t *number)
 {
     const char *p = *text;
     uint64_t value = 0;
@@ -32,7 +31,7 @@ bool mapproc_size_parse(const char *text, uint64_t *size)
 {
     uint64_t value;
 
-    if (!parse_digits(&text, &value))
+    if (!mapproc_digits_parse(&text, &value))
         return false;
     if (*text != '\0') {
         char upper = (char)(*text >= 'a' && *text <= 'z' ? *text - 'a' + 'A' : *text);
@@ -59,7 +58,7 @@ bool mapproc_number_parse(const char *text, uint64_t least, uint64_t most, uint6
 {
     uint64_t value;
 
-    if (!parse_digits(&text, &value) || *text != '\0' || value < least || value > most)
+    if (!mapproc_digits_parse(&text, &value) || *text != '\0' || value < least || value > most)
         return false;
     *number = value;
     return true;

@@ -8,6 +8,12 @@
 #include <stdint.h>
 
 /*
+ * Reads decimal digits and moves *text behind them. Returns false, and leaves both alone, if there
+ * are none or their number does not fit 64 bits.
+ */
+bool mapproc_digits_parse(const char **text, uint64_t *number);
+
+/*
  * Reads a size in bytes: decimal digits, then optionally K, M, G, T, P or E (powers of 1024; lower
  * case, and a following "iB" or "B", are accepted too). The whole text must be used. Returns false,
  * and leaves *size alone, if it is not such a size or does not fit 64 bits.

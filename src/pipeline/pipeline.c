@@ -133,10 +133,10 @@ static int make_arenas(struct mapproc_pipeline *pipeline, struct mapproc_error *
         !mapproc_multiply_size(buffers, pipeline->worker_count, &buffers) ||
         !mapproc_add_size(size, buffers, &size))
         return mapproc_error_set(error, MAPPROC_FAILED, ENOMEM, NULL, "cannot size the scratch");
-    pipeline->arenas = calloc(pipeline->topology.node_count, sizeof(*pipeline->arenas));
+    pipeline->arenas = calloc(pipeline->topology.cpu_node_count, sizeof(*pipeline->arenas));
     if (pipeline->arenas == NULL)
         return mapproc_error_set(error, MAPPROC_FAILED, ENOMEM, NULL, "cannot make the arenas");
-    for (; made < pipeline->topology.node_count; made++) {
+    for (; made < pipeline->topology.cpu_node_count; made++) {
         result = mapproc_buddy_init(&pipeline->arenas[made], size, error);
         if (result != MAPPROC_OK)
             break;
@@ -151,7 +151,7 @@ static int make_arenas(struct mapproc_pipeline *pipeline, struct mapproc_error *
 
 static void destroy_arenas(struct mapproc_pipeline *pipeline)
 {
-    for (unsigned i = 0; i < pipeline->topology.node_count; i++)
+    for (unsigned i = 0; i < pipeline->topology.cpu_node_count; i++)
         mapproc_buddy_destroy(&pipeline->arenas[i]);
     free(pipeline->arenas);
 }
@@ -238,7 +238,7 @@ static int start_workers(struct mapproc_pipeline *pipeline, struct mapproc_error
             break;
         }
         if (++on_node >= pipeline->topology.nodes[node].cpu_count) {
-            node = (node + 1) % pipeline->topology.node_count;
+            node = (node + 1) % pipeline->topology.cpu_node_count;
             on_node = 0;
         }
     }
@@ -324,7 +324,7 @@ int mapproc_pipeline_run(const struct mapproc_job *job, void *context,
     result = mapproc_fault_guard_install(error);
     if (result != MAPPROC_OK)
         return result;
-    result = mapproc_topology_init(&pipeline.topology, error);
+    result = mapproc_topology_init(&pipeline.topology, NULL, error);
     if (result != MAPPROC_OK)
         return result;
     result = apply_options(&pipeline, error);
@@ -336,7 +336,7 @@ int mapproc_pipeline_run(const struct mapproc_job *job, void *context,
     result = make_slabs(&pipeline, error);
     if (result != MAPPROC_OK)
         goto destroy_arenas;
-    result = mapproc_queues_init(&pipeline.queues, pipeline.topology.node_count, error);
+    result = mapproc_queues_init(&pipeline.queues, pipeline.topology.cpu_node_count, error);
     if (result != MAPPROC_OK)
         goto destroy_slabs;
     result = make_events(&pipeline, error);

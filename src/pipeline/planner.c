@@ -92,7 +92,7 @@ static bool can_plan(const struct mapproc_pipeline *pipeline)
 static unsigned choose_node(const struct mapproc_pipeline *pipeline, uint64_t index,
                             uint64_t offset)
 {
-    return (unsigned)((index + offset / MAPPROC_WINDOW_SIZE) % pipeline->topology.node_count);
+    return (unsigned)((index + offset / MAPPROC_WINDOW_SIZE) % pipeline->topology.cpu_node_count);
 }
 
 /* Why nothing could be planned. */

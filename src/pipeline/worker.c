@@ -245,7 +245,8 @@ void *mapproc_worker_main(void *argument)
     struct mapproc_work *work;
     bool last;
 
-    mapproc_topology_pin_thread(&pipeline->topology, &pipeline->topology.nodes[worker->node]);
+    /* A refusal costs speed, nothing else. */
+    (void)mapproc_topology_pin_thread(&pipeline->topology, &pipeline->topology.nodes[worker->node]);
     while ((work = mapproc_planner_take(pipeline, worker->node)) != NULL)
         tasks[work->task](worker, work);
 
