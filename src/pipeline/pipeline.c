@@ -40,6 +40,7 @@
 #include "base/cpu.h"
 #include "base/error.h"
 #include "input/fault_guard.h"
+#include "memory/limits.h"
 #include "pipeline/cancel.h"
 #include "pipeline/lane.h"
 #include "pipeline/state.h"
@@ -89,6 +90,15 @@ static size_t choose_chunk_size(unsigned workers)
     return size;
 }
 
+/* More threads than the cgroup's share of the CPUs would only be stopped in turn, together. */
+static unsigned default_threads(const struct mapproc_topology *topology)
+{
+    struct mapproc_limits limits;
+
+    mapproc_limits_find(&limits, "");
+    return mapproc_limits_default_threads(&limits, topology->cpu_count);
+}
+
 /* Fills in what the options leave open, and refuses what makes no sense. */
 static int apply_options(struct mapproc_pipeline *pipeline, struct mapproc_error *error)
 {
@@ -100,7 +110,7 @@ static int apply_options(struct mapproc_pipeline *pipeline, struct mapproc_error
         return mapproc_error_set(error, MAPPROC_REFUSED, 0, NULL, "more than %d threads",
                                  MAPPROC_THREADS_MAX);
     pipeline->worker_count =
-        options->threads != 0 ? options->threads : pipeline->topology.cpu_count;
+        options->threads != 0 ? options->threads : default_threads(&pipeline->topology);
     pipeline->chunk_size =
         options->chunk_size != 0 ? options->chunk_size : choose_chunk_size(pipeline->worker_count);
     if (pipeline->chunk_size < MAPPROC_CHUNK_SIZE_MIN ||
