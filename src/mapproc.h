@@ -52,6 +52,20 @@ enum mapproc_io {
     MAPPROC_IO_READ, /* never map */
 };
 
+/* Where threads and memory go on a machine with several NUMA nodes. On one node all are the same.
+ */
+enum mapproc_numa {
+    /* Threads stay on the CPUs of their node and use its memory. A chunk goes to the node whose
+     * memory holds it in the page cache, else to the nodes in turn; idle nodes take from others. */
+    MAPPROC_NUMA_AUTO,
+    /* The same and strictly: memory from no other node, and no node takes chunks from others. */
+    MAPPROC_NUMA_BIND,
+    /* Memory, and the page cache of what is read, spread evenly over all nodes; chunks in turn. */
+    MAPPROC_NUMA_INTERLEAVE,
+    /* As if there were no nodes. */
+    MAPPROC_NUMA_OFF,
+};
+
 /*
  * A request to stop, shared between the thread that waits for a job and whoever may end it.
  * One token can serve any number of jobs; once requested it stays requested.
@@ -68,10 +82,22 @@ MAPPROC_API void mapproc_cancel_request(struct mapproc_cancel *cancel);
 
 /* Options of a job. A struct of zeros asks for the defaults. */
 struct mapproc_options {
-    unsigned threads;              /* worker threads, to 4096; 0: one per usable CPU */
+    /* Worker threads, to 4096; 0: one per usable CPU, but not more than the cgroup's CPU quota
+     * (rounded up) and what fits into the memory. */
+    unsigned threads;
     size_t chunk_size;             /* bytes per chunk, 1 KiB to 1 GiB; 0: chosen by mapproc */
     enum mapproc_io io;            /* how to read */
     struct mapproc_cancel *cancel; /* borrowed, may be NULL */
+    enum mapproc_numa numa;        /* where threads and memory go */
+
+    /* The CPUs to use, of those that the process may use, as taskset takes them: "0-3,8". Borrowed;
+     * NULL: all. */
+    const char *cpus;
+
+    /* Bytes that the job may hold at one time: chunks in flight, scratch, the part of its mappings
+     * that is resident, and 8 MiB for the program. 0: 240 MiB, or less on a small machine or in a
+     * small cgroup. Too little is MAPPROC_REFUSED, with the least that works in `what`. */
+    uint64_t memory;
 
     /* Called with one line of text (no newline) about something that did not go the usual way but
      * does no harm, such as a file that had to be read because it could not be mapped. From any

@@ -7,20 +7,23 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cli/malloc_stats.h"
 #include "cli/message.h"
 #include "cli/output.h"
 #include "cli/verbs.h"
 
 #ifdef MAPPROC_JEMALLOC
-/* jemalloc reads this when it starts. One arena, because jemalloc 5.3.0 crashes when a thread's own
- * cannot be made for want of address space (RLIMIT_AS); the threads' caches keep it from mattering
- * to speed. */
+/* jemalloc reads this when it starts. One arena that it makes by itself, because jemalloc 5.3.0
+ * crashes when a thread's own cannot be made for want of address space (RLIMIT_AS); the threads'
+ * caches keep it from mattering to speed. The arenas of the NUMA nodes are made by us (heap.c), in
+ * a way that can fail. */
 extern const char *malloc_conf __attribute__((visibility("default")));
 const char *malloc_conf = "narenas:1";
 #endif
 
 static const struct cli_verb *const verbs[] = {
     &cli_verb_checksum,
+    &cli_verb_info,
 };
 
 enum { VERBS = sizeof(verbs) / sizeof(verbs[0]) };
@@ -74,6 +77,10 @@ static int run(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+    int status;
+
     open_standard_descriptors();
-    return cli_output_finish(run(argc, argv));
+    status = cli_output_finish(run(argc, argv));
+    cli_malloc_stats_print();
+    return status;
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/size_text.h"
+#include "cli/malloc_stats.h"
 #include "cli/message.h"
 
 enum {
@@ -64,6 +65,59 @@ static const char *apply_chunk_size(void *settings, const char *value)
     return NULL;
 }
 
+static const char *apply_cpus(void *settings, const char *value)
+{
+    struct cli_common *common = settings;
+
+    common->job.cpus = value;
+    return NULL;
+}
+
+static const char *apply_memory(void *settings, const char *value)
+{
+    struct cli_common *common = settings;
+    uint64_t size;
+
+    if (!mapproc_size_parse(value, &size) || size == 0)
+        return "must be a size";
+    common->job.memory = size;
+    return NULL;
+}
+
+static const char *apply_malloc_stats(void *settings, const char *value)
+{
+    (void)settings;
+    (void)value;
+    cli_malloc_stats_request();
+    return NULL;
+}
+
+/* The index of a word among `count` of them, or -1. */
+static int find_word(const char *const words[], size_t count, const char *word)
+{
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(word, words[i]) == 0)
+            return (int)i;
+    return -1;
+}
+
+static const char *apply_numa(void *settings, const char *value)
+{
+    static const char *const names[] = {
+        [MAPPROC_NUMA_AUTO] = "auto",
+        [MAPPROC_NUMA_BIND] = "bind",
+        [MAPPROC_NUMA_INTERLEAVE] = "interleave",
+        [MAPPROC_NUMA_OFF] = "off",
+    };
+    struct cli_common *common = settings;
+    int policy = find_word(names, sizeof(names) / sizeof(names[0]), value);
+
+    if (policy < 0)
+        return "must be auto, bind, interleave or off";
+    common->job.numa = (enum mapproc_numa)policy;
+    return NULL;
+}
+
 static const char *apply_io(void *settings, const char *value)
 {
     static const char *const names[] = {
@@ -72,24 +126,27 @@ static const char *apply_io(void *settings, const char *value)
         [MAPPROC_IO_READ] = "read",
     };
     struct cli_common *common = settings;
+    int io = find_word(names, sizeof(names) / sizeof(names[0]), value);
 
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        if (strcmp(value, names[i]) == 0) {
-            common->job.io = (enum mapproc_io)i;
-            return NULL;
-        }
-    }
-    return "must be auto, mmap or read";
+    if (io < 0)
+        return "must be auto, mmap or read";
+    common->job.io = (enum mapproc_io)io;
+    return NULL;
 }
 
 const struct cli_option cli_common_options[] = {
     {"threads", 'j', "N", "worker threads (default: one per usable CPU)", apply_threads},
+    {"cpus", '\0', "LIST", "use these CPUs only, such as 0-3,8", apply_cpus},
+    {"numa", '\0', "POLICY", "auto, bind, interleave or off (default auto)", apply_numa},
+    {"memory", '\0', "SIZE", "bytes to hold at most (default 240M or less)", apply_memory},
     {"chunk-size", '\0', "SIZE", "bytes per unit of work, 1K to 1G (default 1M or less)",
      apply_chunk_size},
     {"io", '\0', "HOW", "auto, mmap or read (default auto)", apply_io},
     {"quiet", 'q', NULL, "print nothing but results and errors (the default): undoes -v",
      apply_quiet},
     {"verbose", 'v', NULL, "also print notes and a summary to standard error", apply_verbose},
+    {"malloc-stats", '\0', NULL, "at the end print the allocator's statistics to standard error",
+     apply_malloc_stats},
     {"help", 'h', NULL, "print this help", apply_help},
     {NULL, '\0', NULL, NULL, NULL},
 };

@@ -6,5 +6,6 @@
 #include "cli/options.h"
 
 extern const struct cli_verb cli_verb_checksum;
+extern const struct cli_verb cli_verb_info;
 
 #endif

@@ -37,6 +37,9 @@ struct mapproc_digest {
     const char *tag;  /* in BSD-style checklists: "XXH128" */
     size_t size;      /* bytes of the finished digest */
 
+    /* Which code does the work, for people: "avx512", "libxxhash 0.8.1". A constant string. */
+    const char *(*kernel)(void);
+
     /* A bare digest would be taken for another algorithm's: write the BSD form always. */
     bool always_tagged;
 

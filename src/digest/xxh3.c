@@ -30,6 +30,7 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+#include "base/cpu.h"
 #include "digest/digest.h"
 #include "digest/xxh3_block_sums.h"
 
@@ -223,11 +224,21 @@ static void xxh3_finish(void *memory, uint8_t *digest)
     memcpy(digest, canonical.digest, sizeof(canonical.digest));
 }
 
+static const char *xxh3_kernel(void)
+{
+    enum mapproc_cpu_level level;
+
+    /* As the block sums choose theirs: nonsense in MAPPROC_CPU means the best level. */
+    (void)mapproc_cpu_level_select(&level, NULL);
+    return mapproc_cpu_level_name(level);
+}
+
 extern const struct mapproc_digest mapproc_digest_xxh128;
 const struct mapproc_digest mapproc_digest_xxh128 = {
     .name = "xxh128",
     .tag = "XXH128",
     .size = sizeof(XXH128_canonical_t),
+    .kernel = xxh3_kernel,
     .state_size = sizeof(struct state),
     .init = xxh3_init,
     .partial_size = xxh3_partial_size,
@@ -242,6 +253,7 @@ const struct mapproc_digest mapproc_digest_xxh3 = {
     .name = "xxh3",
     .tag = "XXH3",
     .size = sizeof(XXH64_canonical_t),
+    .kernel = xxh3_kernel,
     .always_tagged = true, /* else it would read as XXH64 */
     .state_size = sizeof(struct state),
     .init = xxh3_init,

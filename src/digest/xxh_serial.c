@@ -46,11 +46,22 @@ static void xxh32_finish(void *state, uint8_t *digest)
     memcpy(digest, canonical.digest, sizeof(canonical.digest));
 }
 
+#define TEXT_OF_VALUE(macro) #macro
+#define TEXT_OF(macro)       TEXT_OF_VALUE(macro)
+
+/* The header-inline build: what counts is the version that was compiled in. */
+static const char *xxh_kernel(void)
+{
+    return "libxxhash " TEXT_OF(XXH_VERSION_MAJOR) "." TEXT_OF(XXH_VERSION_MINOR) "." TEXT_OF(
+        XXH_VERSION_RELEASE);
+}
+
 extern const struct mapproc_digest mapproc_digest_xxh64;
 const struct mapproc_digest mapproc_digest_xxh64 = {
     .name = "xxh64",
     .tag = "XXH64",
     .size = sizeof(XXH64_canonical_t),
+    .kernel = xxh_kernel,
     .state_size = sizeof(XXH64_state_t),
     .init = xxh64_init,
     .update = xxh64_update,
@@ -62,6 +73,7 @@ const struct mapproc_digest mapproc_digest_xxh32 = {
     .name = "xxh32",
     .tag = "XXH32",
     .size = sizeof(XXH32_canonical_t),
+    .kernel = xxh_kernel,
     .state_size = sizeof(XXH32_state_t),
     .init = xxh32_init,
     .update = xxh32_update,

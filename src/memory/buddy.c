@@ -226,6 +226,12 @@ void mapproc_buddy_destroy(struct mapproc_buddy *buddy)
     memset(buddy, 0, sizeof(*buddy));
 }
 
+void mapproc_buddy_get_memory(const struct mapproc_buddy *buddy, void **address, size_t *size)
+{
+    *address = buddy->arena;
+    *size = (size_t)buddy->pages << MAPPROC_BUDDY_PAGE_SHIFT;
+}
+
 /* Takes a block off the lists. Returns its first page, or NO_PAGE. Called with the lock held. */
 static uint32_t take_block(struct mapproc_buddy *buddy, unsigned order)
 {

@@ -86,6 +86,14 @@ void *mapproc_buddy_alloc(struct mapproc_buddy *buddy, size_t size);
 void mapproc_buddy_free(struct mapproc_buddy *buddy, void *block);
 
 /*
+ * The mapped range: *address is aligned to the largest block, *size is in bytes. Nobody has touched
+ * it when init returns, so mbind() and madvise() on it decide where its pages will be. The memory
+ * stays the arena's: only blocks may be read and written. Takes no lock; for any thread between
+ * init and destroy.
+ */
+void mapproc_buddy_get_memory(const struct mapproc_buddy *buddy, void **address, size_t *size);
+
+/*
  * The bytes of the arena that an allocation of `size` bytes takes: the next power of two, at least
  * 4 KiB. Returns 0 if `size` is 0 or there is no such number.
  */

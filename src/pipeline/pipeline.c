@@ -30,8 +30,6 @@
 #include "pipeline/pipeline.h"
 
 #include <errno.h>
-#include <poll.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -41,19 +39,10 @@
 #include "base/error.h"
 #include "input/fault_guard.h"
 #include "memory/limits.h"
-#include "pipeline/cancel.h"
+#include "pipeline/crew.h"
 #include "pipeline/lane.h"
 #include "pipeline/state.h"
 #include "pipeline/work.h"
-#include "pipeline/worker.h"
-
-enum {
-    /* Two chunks wait for each one that is worked on, to ride out uneven chunks. */
-    CHUNKS_PER_WORKER = 3,
-    /* Bytes of the chunks in flight, as long as every worker has one: keeps memory in bounds. */
-    IN_FLIGHT_SIZE = 96 << 20,
-    CHUNK_SIZE_LEAST = 64 << 10, /* bytes: smaller ones are all overhead */
-};
 
 void mapproc_pipeline_stop(struct mapproc_pipeline *pipeline, const struct mapproc_error *reason)
 {
@@ -80,77 +69,70 @@ void mapproc_pipeline_note(struct mapproc_pipeline *pipeline, const char *path, 
     (void)pthread_mutex_unlock(&pipeline->note_lock);
 }
 
-/* The default, halved until every worker can have a chunk within the bound of memory. */
-static size_t choose_chunk_size(unsigned workers)
-{
-    size_t size = MAPPROC_CHUNK_SIZE_DEFAULT;
-
-    while (size > CHUNK_SIZE_LEAST && size * (workers + 1) > IN_FLIGHT_SIZE)
-        size /= 2;
-    return size;
-}
-
-/* More threads than the cgroup's share of the CPUs would only be stopped in turn, together. */
-static unsigned default_threads(const struct mapproc_topology *topology)
-{
-    struct mapproc_limits limits;
-
-    mapproc_limits_find(&limits, "");
-    return mapproc_limits_default_threads(&limits, topology->cpu_count);
-}
-
-/* Fills in what the options leave open, and refuses what makes no sense. */
+/* Finds out where the run takes place and what it may use, and refuses what makes no sense. */
 static int apply_options(struct mapproc_pipeline *pipeline, struct mapproc_error *error)
 {
     const struct mapproc_options *options = pipeline->options;
+    struct mapproc_limits limits;
+    struct mapproc_budget_request request = {
+        .job = pipeline->job,
+        .context = pipeline->context,
+        .limits = &limits,
+        .threads = options->threads,
+        .default_threads = pipeline->topology.cpu_count,
+        .nodes = pipeline->topology.cpu_node_count,
+        .chunk_size = options->chunk_size,
+        .memory = options->memory,
+    };
     enum mapproc_cpu_level level;
-    size_t most, least;
+    int result;
 
     if (options->threads > MAPPROC_THREADS_MAX)
         return mapproc_error_set(error, MAPPROC_REFUSED, 0, NULL, "more than %d threads",
                                  MAPPROC_THREADS_MAX);
-    pipeline->worker_count =
-        options->threads != 0 ? options->threads : default_threads(&pipeline->topology);
-    pipeline->chunk_size =
-        options->chunk_size != 0 ? options->chunk_size : choose_chunk_size(pipeline->worker_count);
-    if (pipeline->chunk_size < MAPPROC_CHUNK_SIZE_MIN ||
-        pipeline->chunk_size > MAPPROC_CHUNK_SIZE_MAX)
+    if (options->chunk_size != 0 && (options->chunk_size < MAPPROC_CHUNK_SIZE_MIN ||
+                                     options->chunk_size > MAPPROC_CHUNK_SIZE_MAX))
         return mapproc_error_set(error, MAPPROC_REFUSED, 0, NULL,
                                  "the chunk size must be from 1K to 1G");
-    most = (size_t)pipeline->worker_count * CHUNKS_PER_WORKER;
-    least = (size_t)pipeline->worker_count + 1;
-    pipeline->limit = (unsigned)(IN_FLIGHT_SIZE / pipeline->chunk_size);
-    if (pipeline->limit > most)
-        pipeline->limit = (unsigned)most;
-    if (pipeline->limit < least)
-        pipeline->limit = (unsigned)least;
+    mapproc_limits_find(&limits, "");
+    request.default_threads = mapproc_limits_default_threads(&limits, pipeline->topology.cpu_count);
+    result = mapproc_budget_make(&pipeline->budget, &request, error);
+    if (result != MAPPROC_OK)
+        return result;
+    mapproc_placement_init(&pipeline->placement, &pipeline->topology, options->numa);
     return mapproc_cpu_level_select(&level, error);
 }
 
-/* One arena a node, whose pages the node's workers are the first to touch. Each is large enough for
- * all chunks in flight, because idle nodes steal. Memory that is never touched is never taken. */
+/* One arena a node, of its memory, for the read buffers of its workers and its share of the chunks
+ * in flight. Memory that is never touched is never taken. */
+static int make_arena(struct mapproc_pipeline *pipeline, unsigned node, struct mapproc_error *error)
+{
+    size_t buffers, size;
+    void *memory;
+    int result;
+
+    if (!mapproc_multiply_size(mapproc_buddy_block_size(MAPPROC_STEP_READ),
+                               pipeline->routes.workers[node], &buffers) ||
+        !mapproc_add_size(buffers, pipeline->budget.scratch, &size))
+        return mapproc_error_set(error, MAPPROC_FAILED, ENOMEM, NULL, "cannot size the scratch");
+    result = mapproc_buddy_init(&pipeline->arenas[node], size, error);
+    if (result != MAPPROC_OK)
+        return result;
+    mapproc_buddy_get_memory(&pipeline->arenas[node], &memory, &size);
+    mapproc_placement_bind(&pipeline->placement, node, memory, size);
+    return MAPPROC_OK;
+}
+
 static int make_arenas(struct mapproc_pipeline *pipeline, struct mapproc_error *error)
 {
-    size_t scratch = pipeline->job->scratch_size(pipeline->context, pipeline->chunk_size);
-    size_t buffers = mapproc_buddy_block_size(MAPPROC_STEP_READ);
-    size_t per_chunk, size;
-    unsigned made = 0;
+    unsigned nodes = pipeline->topology.cpu_node_count, made = 0;
     int result = MAPPROC_OK;
 
-    if (!mapproc_add_size(scratch > 0 ? mapproc_buddy_block_size(scratch) : 0,
-                          mapproc_buddy_block_size(pipeline->chunk_size), &per_chunk) ||
-        !mapproc_multiply_size(per_chunk, pipeline->limit, &size) ||
-        !mapproc_multiply_size(buffers, pipeline->worker_count, &buffers) ||
-        !mapproc_add_size(size, buffers, &size))
-        return mapproc_error_set(error, MAPPROC_FAILED, ENOMEM, NULL, "cannot size the scratch");
-    pipeline->arenas = calloc(pipeline->topology.cpu_node_count, sizeof(*pipeline->arenas));
+    pipeline->arenas = calloc(nodes, sizeof(*pipeline->arenas));
     if (pipeline->arenas == NULL)
         return mapproc_error_set(error, MAPPROC_FAILED, ENOMEM, NULL, "cannot make the arenas");
-    for (; made < pipeline->topology.cpu_node_count; made++) {
-        result = mapproc_buddy_init(&pipeline->arenas[made], size, error);
-        if (result != MAPPROC_OK)
-            break;
-    }
+    for (; made < nodes && result == MAPPROC_OK; made += result == MAPPROC_OK)
+        result = make_arena(pipeline, made, error);
     if (result == MAPPROC_OK)
         return MAPPROC_OK;
     while (made-- > 0)
@@ -211,96 +193,14 @@ static int make_events(struct mapproc_pipeline *pipeline, struct mapproc_error *
     return MAPPROC_OK;
 }
 
-/* Starts the workers, spread over the nodes in proportion to their CPUs. Fewer than asked for will
- * do; none is an error. */
-static int start_workers(struct mapproc_pipeline *pipeline, struct mapproc_error *error)
-{
-    unsigned wanted = pipeline->worker_count;
-    unsigned node = 0, on_node = 0;
-    sigset_t all, before;
-    int result = 0;
-
-    pipeline->workers = calloc(wanted, sizeof(*pipeline->workers));
-    if (pipeline->workers == NULL)
-        return mapproc_error_set(error, MAPPROC_FAILED, ENOMEM, NULL, "cannot make the workers");
-
-    /* Signals are the business of the caller's threads, but for those that a thread brings on
-     * itself: a fault that is blocked kills, and a report may write to a pipe that is closed. */
-    (void)sigfillset(&all);
-    (void)sigdelset(&all, SIGBUS);
-    (void)sigdelset(&all, SIGSEGV);
-    (void)sigdelset(&all, SIGFPE);
-    (void)sigdelset(&all, SIGILL);
-    (void)sigdelset(&all, SIGTRAP);
-    (void)sigdelset(&all, SIGPIPE);
-    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
-    (void)pthread_mutex_lock(&pipeline->lock);
-    for (pipeline->running = 0; pipeline->running < wanted; pipeline->running++) {
-        struct mapproc_worker *worker = &pipeline->workers[pipeline->running];
-
-        *worker = (struct mapproc_worker){.pipeline = pipeline, .node = node};
-        worker->buffer = mapproc_buddy_alloc(&pipeline->arenas[node], MAPPROC_STEP_READ);
-        result = worker->buffer != NULL
-                     ? pthread_create(&worker->thread, NULL, mapproc_worker_main, worker)
-                     : ENOMEM;
-        if (result != 0) {
-            mapproc_buddy_free(&pipeline->arenas[node], worker->buffer);
-            break;
-        }
-        if (++on_node >= pipeline->topology.nodes[node].cpu_count) {
-            node = (node + 1) % pipeline->topology.cpu_node_count;
-            on_node = 0;
-        }
-    }
-    pipeline->worker_count = pipeline->running;
-    (void)pthread_mutex_unlock(&pipeline->lock);
-    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (pipeline->worker_count == 0) {
-        free(pipeline->workers);
-        return mapproc_error_set(error, MAPPROC_FAILED, result, NULL, "cannot start a thread");
-    }
-    if (pipeline->worker_count < wanted)
-        mapproc_pipeline_note(pipeline, NULL, "fewer threads than wanted could be started");
-    return MAPPROC_OK;
-}
-
-/* Waits until all workers have left, passing a cancellation on to them. */
-static void wait_for_workers(struct mapproc_pipeline *pipeline)
-{
-    const struct mapproc_cancel *cancel = pipeline->options->cancel;
-    struct pollfd fds[] = {
-        {.fd = pipeline->done_fd, .events = POLLIN},
-        {.fd = cancel != NULL ? mapproc_cancel_fd(cancel) : -1, .events = POLLIN},
-    };
-
-    while (fds[0].revents == 0) {
-        if (poll(fds, sizeof(fds) / sizeof(fds[0]), -1) < 0)
-            fds[0].revents = fds[1].revents = 0; /* EINTR: look again */
-        if (fds[1].revents != 0) {
-            struct mapproc_error reason;
-
-            (void)mapproc_error_set(&reason, MAPPROC_CANCELLED, 0, NULL, "cancelled");
-            (void)pthread_mutex_lock(&pipeline->lock);
-            mapproc_pipeline_stop(pipeline, &reason);
-            (void)pthread_mutex_unlock(&pipeline->lock);
-            fds[1].fd = -1;
-        }
-    }
-    for (unsigned i = 0; i < pipeline->worker_count; i++) {
-        (void)pthread_join(pipeline->workers[i].thread, NULL);
-        mapproc_buddy_free(&pipeline->arenas[pipeline->workers[i].node],
-                           pipeline->workers[i].buffer);
-    }
-    free(pipeline->workers);
-}
-
 /* Lets go of what a run that was ended early left under way. */
 static void discard_leftovers(struct mapproc_pipeline *pipeline)
 {
     struct mapproc_lane *lane;
     struct mapproc_work *work;
 
-    while ((work = mapproc_queues_take(&pipeline->queues, 0)) != NULL) {
+    while ((work = mapproc_queues_take(&pipeline->queues, pipeline->routes.order,
+                                       pipeline->routes.nodes)) != NULL) {
         mapproc_window_put(pipeline, mapproc_lane_of(work), work->window);
         mapproc_work_free(pipeline, work);
     }
@@ -334,15 +234,21 @@ int mapproc_pipeline_run(const struct mapproc_job *job, void *context,
     result = mapproc_fault_guard_install(error);
     if (result != MAPPROC_OK)
         return result;
-    result = mapproc_topology_init(&pipeline.topology, NULL, error);
+    result = mapproc_topology_init(&pipeline.topology, pipeline.options->cpus, error);
     if (result != MAPPROC_OK)
         return result;
+    if (pipeline.options->numa == MAPPROC_NUMA_OFF)
+        mapproc_topology_flatten(&pipeline.topology);
     result = apply_options(&pipeline, error);
+    if (result != MAPPROC_OK)
+        goto destroy_topology;
+    result = mapproc_routes_init(&pipeline.routes, &pipeline.placement, &pipeline.budget,
+                                 pipeline.options->io, error);
     if (result != MAPPROC_OK)
         goto destroy_topology;
     result = make_arenas(&pipeline, error);
     if (result != MAPPROC_OK)
-        goto destroy_topology;
+        goto destroy_routes;
     result = make_slabs(&pipeline, error);
     if (result != MAPPROC_OK)
         goto destroy_arenas;
@@ -352,9 +258,9 @@ int mapproc_pipeline_run(const struct mapproc_job *job, void *context,
     result = make_events(&pipeline, error);
     if (result != MAPPROC_OK)
         goto destroy_queues;
-    result = start_workers(&pipeline, error);
+    result = mapproc_crew_start(&pipeline, error);
     if (result == MAPPROC_OK) {
-        wait_for_workers(&pipeline);
+        mapproc_crew_join(&pipeline);
         discard_leftovers(&pipeline);
         result = pipeline.error.code;
         if (result != MAPPROC_OK && error != NULL)
@@ -369,6 +275,8 @@ destroy_slabs:
     destroy_slabs(&pipeline);
 destroy_arenas:
     destroy_arenas(&pipeline);
+destroy_routes:
+    mapproc_routes_destroy(&pipeline.routes);
 destroy_topology:
     mapproc_topology_destroy(&pipeline.topology);
     return result;

@@ -19,9 +19,10 @@
 /* A lane's share of the chunks in flight when several are worked on side by side. */
 static unsigned lane_limit(const struct mapproc_pipeline *pipeline)
 {
-    unsigned share = pipeline->limit / pipeline->worker_count;
+    unsigned limit = pipeline->budget.in_flight;
+    unsigned share = limit / pipeline->worker_count;
 
-    return !pipeline->job->spreads ? pipeline->limit : share < 2 ? 2 : share;
+    return !pipeline->job->spreads ? limit : share < 2 ? 2 : share;
 }
 
 /*
@@ -84,15 +85,9 @@ static bool may_open(const struct mapproc_pipeline *pipeline)
 
 static bool can_plan(const struct mapproc_pipeline *pipeline)
 {
-    return !pipeline->planning && !pipeline->starved && pipeline->in_flight < pipeline->limit &&
+    return !pipeline->planning && !pipeline->starved &&
+           pipeline->in_flight < pipeline->budget.in_flight &&
            (find_cuttable(pipeline) != NULL || may_open(pipeline));
-}
-
-/* Windows spread over the nodes in stripes, so that readahead allocates their pages there. */
-static unsigned choose_node(const struct mapproc_pipeline *pipeline, uint64_t index,
-                            uint64_t offset)
-{
-    return (unsigned)((index + offset / MAPPROC_WINDOW_SIZE) % pipeline->topology.cpu_node_count);
 }
 
 /* Why nothing could be planned. */
@@ -131,9 +126,9 @@ static const char *next_path(struct mapproc_pipeline *pipeline, enum obstacle *o
 /* Plans the opening of the next source. NULL if there is an obstacle. */
 static struct mapproc_work *plan_open(struct mapproc_pipeline *pipeline, enum obstacle *obstacle)
 {
-    unsigned node = choose_node(pipeline, pipeline->planned_lanes, 0);
-    struct mapproc_work *work = mapproc_work_make(pipeline, MAPPROC_TASK_OPEN, node,
-                                                  pipeline->chunk_size, pipeline->job->keeps_data);
+    unsigned node = mapproc_routes_choose_opener(&pipeline->routes, pipeline->planned_lanes);
+    struct mapproc_work *work = mapproc_work_make(
+        pipeline, MAPPROC_TASK_OPEN, node, pipeline->budget.chunk_size, pipeline->job->keeps_data);
     struct mapproc_lane *lane = work != NULL ? mapproc_slab_alloc(&pipeline->lanes) : NULL;
     const char *path;
 
@@ -177,7 +172,7 @@ static struct mapproc_work *plan_chunk(struct mapproc_pipeline *pipeline, struct
     bool stream = is_stream(lane);
     bool mapped = false;
     uint64_t left = source->size - lane->planned;
-    size_t length = pipeline->chunk_size;
+    size_t length = pipeline->budget.chunk_size;
     struct mapproc_work *work;
 
     if (!stream) {
@@ -186,7 +181,7 @@ static struct mapproc_work *plan_chunk(struct mapproc_pipeline *pipeline, struct
                                          (size_t)mapproc_min_u64(left, SIZE_MAX / 2), true);
     }
     work = mapproc_work_make(pipeline, stream ? MAPPROC_TASK_STREAM : MAPPROC_TASK_EXTENT,
-                             choose_node(pipeline, lane->index, lane->planned), length,
+                             mapproc_routes_choose(&pipeline->routes, lane), length,
                              stream || (pipeline->job->keeps_data && !mapped));
     if (work == NULL)
         return NULL;
@@ -194,7 +189,7 @@ static struct mapproc_work *plan_chunk(struct mapproc_pipeline *pipeline, struct
     work->chunk.number = lane->next_number;
     work->chunk.offset = lane->planned;
     if (mapped && !mapproc_work_map(pipeline, lane, work) && pipeline->job->keeps_data) {
-        work->buffer = mapproc_buddy_alloc(&pipeline->arenas[work->node], length);
+        work->buffer = mapproc_buddy_alloc(&pipeline->arenas[work->arena], length);
         if (work->buffer == NULL) {
             mapproc_work_free(pipeline, work);
             return NULL;
@@ -271,7 +266,10 @@ static bool plan_one(struct mapproc_pipeline *pipeline)
     else if (work->task == MAPPROC_TASK_EXTENT && lane->planned == lane->item.source.size)
         mapproc_lane_end(pipeline, lane);
     mapproc_queues_push(&pipeline->queues, work);
-    (void)pthread_cond_signal(&pipeline->changed);
+    if (pipeline->routes.policy == MAPPROC_NUMA_BIND) /* not everybody may take it */
+        (void)pthread_cond_broadcast(&pipeline->changed);
+    else
+        (void)pthread_cond_signal(&pipeline->changed);
     return true;
 }
 
@@ -290,11 +288,13 @@ static void plan(struct mapproc_pipeline *pipeline)
 
 struct mapproc_work *mapproc_planner_take(struct mapproc_pipeline *pipeline, unsigned node)
 {
+    unsigned count;
+    const unsigned *order = mapproc_routes_order(&pipeline->routes, node, &count);
     struct mapproc_work *work = NULL;
 
     (void)pthread_mutex_lock(&pipeline->lock);
     while (!mapproc_pipeline_stopping(pipeline)) {
-        work = mapproc_queues_take(&pipeline->queues, node);
+        work = mapproc_queues_take(&pipeline->queues, order, count);
         if (work != NULL)
             break;
         if (can_plan(pipeline)) {

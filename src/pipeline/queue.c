@@ -10,7 +10,6 @@
 
 int mapproc_queues_init(struct mapproc_queues *queues, unsigned count, struct mapproc_error *error)
 {
-    queues->count = count;
     queues->nodes = calloc(count, sizeof(*queues->nodes));
     if (queues->nodes == NULL)
         return mapproc_error_set(error, MAPPROC_FAILED, ENOMEM, NULL, "cannot make the queues");
@@ -35,10 +34,11 @@ void mapproc_queues_push(struct mapproc_queues *queues, struct mapproc_work *wor
     queue->last = work;
 }
 
-struct mapproc_work *mapproc_queues_take(struct mapproc_queues *queues, unsigned node)
+struct mapproc_work *mapproc_queues_take(struct mapproc_queues *queues, const unsigned *order,
+                                         unsigned count)
 {
-    for (unsigned i = 0; i < queues->count; i++) {
-        struct mapproc_queue *queue = &queues->nodes[(node + i) % queues->count];
+    for (unsigned i = 0; i < count; i++) {
+        struct mapproc_queue *queue = &queues->nodes[order[i]];
         struct mapproc_work *work = queue->first;
 
         if (work == NULL)

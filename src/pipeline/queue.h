@@ -15,7 +15,6 @@ struct mapproc_queue {
 /* Not thread-safe: the pipeline's lock guards it. */
 struct mapproc_queues {
     struct mapproc_queue *nodes;
-    unsigned count;
 };
 
 /* Makes `count` empty queues. */
@@ -25,7 +24,9 @@ void mapproc_queues_destroy(struct mapproc_queues *queues);
 /* Adds to the end of the queue of node `work->node`. */
 void mapproc_queues_push(struct mapproc_queues *queues, struct mapproc_work *work);
 
-/* Takes the oldest chunk of the node, else of the next node that has one. NULL if all are empty. */
-struct mapproc_work *mapproc_queues_take(struct mapproc_queues *queues, unsigned node);
+/* Takes the oldest chunk of the first of `count` nodes in `order` that has one. NULL if none has.
+ */
+struct mapproc_work *mapproc_queues_take(struct mapproc_queues *queues, const unsigned *order,
+                                         unsigned count);
 
 #endif

@@ -10,20 +10,19 @@
 #include "chunkers/chunker.h"
 #include "input/mapping.h"
 #include "memory/buddy.h"
+#include "memory/placement.h"
 #include "memory/slab.h"
-#include "memory/topology.h"
+#include "pipeline/budget.h"
 #include "pipeline/io_choice.h"
 #include "pipeline/job.h"
 #include "pipeline/queue.h"
+#include "pipeline/route.h"
 
 enum {
     /* Bytes between two looks at the cancellation, and what one populate call brings in. */
     MAPPROC_STEP_MAPPED = 1 << 20,
     /* Bytes per pread(): the buffer must stay in the cache between the copy and its use. */
     MAPPROC_STEP_READ = 256 << 10,
-    /* Bytes per mapping. Released as a whole behind the commit point: unmapping costs the same per
-     * page in any size, but each call interrupts the other CPUs once. */
-    MAPPROC_WINDOW_SIZE = 32 << 20,
     /* Smaller files are read: mapping and unmapping them costs more than the copy. */
     MAPPROC_MAP_MIN = 1 << 20,
     /* Sources between open and report, so that a slow first one cannot pile up the others. */
@@ -49,7 +48,8 @@ enum mapproc_task {
 struct mapproc_work {
     struct mapproc_chunk chunk; /* first, so that one can be had from the other */
     enum mapproc_task task;
-    unsigned node;                 /* index of its queue and arena */
+    unsigned node;  /* index of its queue */
+    unsigned arena; /* index of the arena of its scratch: its node's, if that had any */
     struct mapproc_window *window; /* NULL if not mapped */
     void *buffer;                  /* for the chunk's bytes if they are read and kept, or NULL */
     struct mapproc_work *next;     /* in a queue or among the done: under the lock */
@@ -64,6 +64,8 @@ struct mapproc_lane {
     uint64_t planned;     /* bytes cut into chunks so far */
     uint64_t next_number; /* of the next chunk */
     struct mapproc_window *window;
+    uint64_t looked;      /* 1 + number of the stretch for which looked_node holds (route.c) */
+    unsigned looked_node; /* its chunks go there */
     _Alignas(16) unsigned char chunker_state[MAPPROC_CHUNKER_STATE_MAX];
 
     /* Under the pipeline's lock. */
@@ -86,7 +88,9 @@ struct mapproc_worker {
     struct mapproc_pipeline *pipeline;
     unsigned node; /* index in topology.nodes */
     pthread_t thread;
-    void *buffer; /* MAPPROC_STEP_READ bytes of its node */
+    void *buffer;   /* MAPPROC_STEP_READ bytes of its node */
+    uint64_t bytes; /* processed */
+    uint64_t taken; /* of them, from the queues of other nodes */
 };
 
 struct mapproc_pipeline {
@@ -95,12 +99,13 @@ struct mapproc_pipeline {
     void *context;
     const struct mapproc_chunker *chunker;
     const struct mapproc_options *options;
-    size_t chunk_size;
-    unsigned limit; /* chunks in flight */
     struct mapproc_topology topology;
+    struct mapproc_budget budget;
+    struct mapproc_placement placement;
+    struct mapproc_routes routes;
     unsigned worker_count;
     struct mapproc_worker *workers;
-    struct mapproc_buddy *arenas; /* one a node */
+    struct mapproc_buddy *arenas; /* one a node with CPUs */
     struct mapproc_slab works;
     struct mapproc_slab lanes;
     struct mapproc_slab windows;
@@ -116,6 +121,7 @@ struct mapproc_pipeline {
     unsigned running;   /* workers */
     unsigned in_flight; /* chunks from planning to release */
     unsigned opening;   /* of them, those that open a source */
+    size_t mapped;      /* bytes of all open windows */
     bool planning;      /* some worker is the planner */
     bool stdin_busy;    /* a lane reads standard input, which two at once would tear apart */
     bool starved;       /* no memory to plan with until a chunk is released */

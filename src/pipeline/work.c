@@ -11,39 +11,54 @@
 
 void mapproc_work_free(struct mapproc_pipeline *pipeline, struct mapproc_work *work)
 {
-    struct mapproc_buddy *arena = &pipeline->arenas[work->node];
+    struct mapproc_buddy *arena = &pipeline->arenas[work->arena];
 
     mapproc_buddy_free(arena, work->buffer);
     mapproc_buddy_free(arena, work->chunk.scratch);
     mapproc_slab_free(&pipeline->works, work);
 }
 
+/* Takes scratch and buffer, either of which may be of size 0, from one arena. All or nothing. */
+static bool take_scratch(struct mapproc_buddy *arena, struct mapproc_work *work,
+                         size_t scratch_size, size_t buffer_size)
+{
+    work->chunk.scratch = mapproc_buddy_alloc(arena, scratch_size);
+    work->buffer = mapproc_buddy_alloc(arena, buffer_size);
+    if ((scratch_size == 0 || work->chunk.scratch != NULL) &&
+        (buffer_size == 0 || work->buffer != NULL))
+        return true;
+    mapproc_buddy_free(arena, work->buffer);
+    mapproc_buddy_free(arena, work->chunk.scratch);
+    return false;
+}
+
 struct mapproc_work *mapproc_work_make(struct mapproc_pipeline *pipeline, enum mapproc_task task,
                                        unsigned node, size_t length, bool with_buffer)
 {
-    struct mapproc_buddy *arena = &pipeline->arenas[node];
     size_t scratch_size = pipeline->job->scratch_size(pipeline->context, length);
     struct mapproc_work *work = mapproc_slab_alloc(&pipeline->works);
+    unsigned nodes = pipeline->routes.nodes;
+    const unsigned *order = pipeline->routes.order + (size_t)node * nodes;
 
     if (work == NULL)
         return NULL;
     *work = (struct mapproc_work){.task = task, .node = node, .chunk.length = length};
-    if (scratch_size > 0)
-        work->chunk.scratch = mapproc_buddy_alloc(arena, scratch_size);
-    if (with_buffer)
-        work->buffer = mapproc_buddy_alloc(arena, length);
-    if ((scratch_size > 0 && work->chunk.scratch == NULL) ||
-        (with_buffer && work->buffer == NULL)) {
-        mapproc_work_free(pipeline, work);
-        return NULL;
+    /* Memory that is further away is better than none, and the arenas are sized to be enough only
+     * together: where the page cache is all on one node, so are the chunks. */
+    for (unsigned i = 0; i < nodes; i++) {
+        work->arena = order[i];
+        if (take_scratch(&pipeline->arenas[order[i]], work, scratch_size, with_buffer ? length : 0))
+            return work;
     }
-    return work;
+    mapproc_slab_free(&pipeline->works, work);
+    return NULL;
 }
 
 void mapproc_window_put(struct mapproc_pipeline *pipeline, struct mapproc_lane *lane,
                         struct mapproc_window *window)
 {
     uint64_t start;
+    size_t length;
     bool last;
 
     if (window == NULL)
@@ -54,63 +69,106 @@ void mapproc_window_put(struct mapproc_pipeline *pipeline, struct mapproc_lane *
     if (!last)
         return;
     start = mapproc_io_choice_clock();
+    length = window->mapping.length;
     mapproc_mapping_close(&window->mapping);
     mapproc_slab_free(&pipeline->windows, window);
     (void)pthread_mutex_lock(&pipeline->lock);
+    pipeline->mapped -= length;
     mapproc_io_choice_add(&lane->io_choice, MAPPROC_ACCESS_MAP, mapproc_io_choice_clock() - start,
                           0);
     (void)pthread_mutex_unlock(&pipeline->lock);
 }
 
-/* Opens the window that begins with the bytes [offset, end). NULL if they cannot be mapped. */
-static struct mapproc_window *open_window(struct mapproc_pipeline *pipeline,
-                                          const struct mapproc_source *source, uint64_t offset,
-                                          uint64_t end, struct mapproc_error *error)
+/*
+ * Reserves room for one more window that begins at `begin` and has the bytes up to `end` at least.
+ * Returns its length, or 0 if as much is mapped already as the memory allows.
+ */
+static size_t reserve_window(struct mapproc_pipeline *pipeline, uint64_t begin, uint64_t end,
+                             uint64_t size)
 {
-    uint64_t wanted = mapproc_round_down(offset, MAPPROC_MAPPING_ALIGNMENT) + MAPPROC_WINDOW_SIZE;
+    uint64_t wanted = begin + pipeline->budget.window_size;
+    size_t length;
+    bool room;
+
+    if (wanted > end)
+        end = mapproc_min_u64(wanted, size);
+    length = (size_t)(end - begin);
+    (void)pthread_mutex_lock(&pipeline->lock);
+    room =
+        length <= pipeline->budget.mapped && pipeline->mapped <= pipeline->budget.mapped - length;
+    if (room)
+        pipeline->mapped += length;
+    (void)pthread_mutex_unlock(&pipeline->lock);
+    return room ? length : 0;
+}
+
+/* Opens a window of the source. NULL, with what it had reserved given back, if it cannot be. */
+static struct mapproc_window *open_window(struct mapproc_pipeline *pipeline,
+                                          const struct mapproc_source *source, uint64_t begin,
+                                          size_t length, struct mapproc_error *error)
+{
     struct mapproc_window *window = mapproc_slab_alloc(&pipeline->windows);
 
     if (window == NULL) {
         (void)mapproc_error_set(error, MAPPROC_FAILED, ENOMEM, source->path, "cannot map");
-        return NULL;
+        goto give_back;
     }
-    if (wanted > end)
-        end = mapproc_min_u64(wanted, source->size);
-    if (mapproc_mapping_open(&window->mapping, source, offset, end, error) != MAPPROC_OK) {
+    if (mapproc_mapping_open(&window->mapping, source, begin, begin + length, error) !=
+        MAPPROC_OK) {
         mapproc_slab_free(&pipeline->windows, window);
-        return NULL;
+        goto give_back;
     }
     window->users = 1; /* the lane's */
     return window;
+
+give_back:
+    (void)pthread_mutex_lock(&pipeline->lock);
+    pipeline->mapped -= length;
+    (void)pthread_mutex_unlock(&pipeline->lock);
+    return NULL;
+}
+
+/* The source cannot be mapped: from now on it is read, and the user is told why. */
+static void give_up_mapping(struct mapproc_pipeline *pipeline, struct mapproc_lane *lane,
+                            const struct mapproc_error *error)
+{
+    char text[128];
+
+    (void)snprintf(text, sizeof(text), "cannot be mapped (%s), so it is read",
+                   strerror(error->system_error));
+    (void)pthread_mutex_lock(&pipeline->lock);
+    mapproc_io_choice_fix(&lane->io_choice, MAPPROC_ACCESS_READ);
+    (void)pthread_mutex_unlock(&pipeline->lock);
+    mapproc_pipeline_note(pipeline, lane->item.source.path, text);
 }
 
 bool mapproc_work_map(struct mapproc_pipeline *pipeline, struct mapproc_lane *lane,
                       struct mapproc_work *work)
 {
     uint64_t end = work->chunk.offset + work->chunk.length;
-    struct mapproc_window *window = lane->window;
 
-    if (window == NULL || end > window->mapping.offset + window->mapping.length) {
+    if (lane->window != NULL && end > lane->window->mapping.offset + lane->window->mapping.length) {
+        /* First, because it may be what there is no more room beside. */
+        mapproc_window_put(pipeline, lane, lane->window);
+        lane->window = NULL;
+    }
+    if (lane->window == NULL) {
+        const struct mapproc_source *source = &lane->item.source;
+        uint64_t begin = mapproc_round_down(work->chunk.offset, MAPPROC_MAPPING_ALIGNMENT);
+        size_t length = reserve_window(pipeline, begin, end, source->size);
         struct mapproc_error error;
 
-        lane->window = open_window(pipeline, &lane->item.source, work->chunk.offset, end, &error);
-        mapproc_window_put(pipeline, lane, window);
-        window = lane->window;
-        if (window == NULL) {
-            char text[128];
-
-            (void)snprintf(text, sizeof(text), "cannot be mapped (%s), so it is read",
-                           strerror(error.system_error));
-            (void)pthread_mutex_lock(&pipeline->lock);
-            mapproc_io_choice_fix(&lane->io_choice, MAPPROC_ACCESS_READ);
-            (void)pthread_mutex_unlock(&pipeline->lock);
-            mapproc_pipeline_note(pipeline, lane->item.source.path, text);
+        if (length == 0)
+            return false;
+        lane->window = open_window(pipeline, source, begin, length, &error);
+        if (lane->window == NULL) {
+            give_up_mapping(pipeline, lane, &error);
             return false;
         }
     }
     (void)pthread_mutex_lock(&pipeline->lock);
-    window->users++;
+    lane->window->users++;
     (void)pthread_mutex_unlock(&pipeline->lock);
-    work->window = window;
+    work->window = lane->window;
     return true;
 }

@@ -7,8 +7,9 @@
 
 /* All of these are called without the pipeline's lock. */
 
-/* A chunk of `length` bytes with its scratch and, if asked for, a buffer of as many bytes, both
- * from the arena of `node`. NULL without memory. */
+/* A chunk of `length` bytes for the queue of `node`, with its scratch and, if asked for, a buffer
+ * of as many bytes, both from the arena of the node or the nearest that has them. NULL if none has.
+ */
 struct mapproc_work *mapproc_work_make(struct mapproc_pipeline *pipeline, enum mapproc_task task,
                                        unsigned node, size_t length, bool with_buffer);
 
@@ -16,7 +17,8 @@ struct mapproc_work *mapproc_work_make(struct mapproc_pipeline *pipeline, enum m
 void mapproc_work_free(struct mapproc_pipeline *pipeline, struct mapproc_work *work);
 
 /* Maps the chunk, sharing the lane's current window if that covers it. Only for whoever plans the
- * lane. False, with a note to the user, if the source cannot be mapped: then it has to be read. */
+ * lane. False if the chunk has to be read: because so much is mapped already as the memory allows,
+ * or because the source cannot be mapped at all, of which the user is told. */
 bool mapproc_work_map(struct mapproc_pipeline *pipeline, struct mapproc_lane *lane,
                       struct mapproc_work *work);
 

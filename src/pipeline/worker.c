@@ -121,6 +121,14 @@ static void process_read(struct mapproc_worker *worker, struct mapproc_work *wor
     }
 }
 
+/* Notes what the worker has done, before the chunk is committed and may be gone. */
+static void count_bytes(struct mapproc_worker *worker, const struct mapproc_work *work)
+{
+    worker->bytes += work->chunk.length;
+    if (work->node != worker->node)
+        worker->taken += work->chunk.length;
+}
+
 static void process_extent(struct mapproc_worker *worker, struct mapproc_work *work)
 {
     if (work->window != NULL)
@@ -146,6 +154,7 @@ static void run_extent(struct mapproc_worker *worker, struct mapproc_work *work)
     else
         mapproc_io_choice_saw_cold(&lane->io_choice, access);
     (void)pthread_mutex_unlock(&pipeline->lock);
+    count_bytes(worker, work);
     mapproc_commit_chunk(pipeline, work);
 }
 
@@ -166,12 +175,13 @@ static void run_stream(struct mapproc_worker *worker, struct mapproc_work *work)
     chunk->data = work->buffer;
     if (chunk->length > 0)
         (void)process_step(pipeline, work, 0, chunk->data, chunk->length);
+    count_bytes(worker, work);
     mapproc_commit_chunk(pipeline, work);
 }
 
 static int start_chunker(const struct mapproc_pipeline *pipeline, struct mapproc_lane *lane)
 {
-    const struct mapproc_chunker_settings settings = {.chunk_size = pipeline->chunk_size};
+    const struct mapproc_chunker_settings settings = {.chunk_size = pipeline->budget.chunk_size};
 
     return pipeline->chunker->init(lane->chunker_state, &settings);
 }
@@ -199,7 +209,7 @@ static bool is_one_chunk(const struct mapproc_pipeline *pipeline, struct mapproc
 {
     const struct mapproc_source *source = &lane->item.source;
 
-    return source->kind == MAPPROC_SOURCE_EXTENT && source->size <= pipeline->chunk_size &&
+    return source->kind == MAPPROC_SOURCE_EXTENT && source->size <= pipeline->budget.chunk_size &&
            pipeline->chunker->next(lane->chunker_state, NULL, (size_t)source->size, true) ==
                source->size;
 }
@@ -229,6 +239,7 @@ static void run_open(struct mapproc_worker *worker, struct mapproc_work *work)
     if (mapproc_io_choice_make(&lane->io_choice, 0) == MAPPROC_ACCESS_MAP)
         (void)mapproc_work_map(pipeline, lane, work);
     process_extent(worker, work);
+    count_bytes(worker, work);
     mapproc_commit_chunk(pipeline, work);
 }
 
@@ -245,8 +256,7 @@ void *mapproc_worker_main(void *argument)
     struct mapproc_work *work;
     bool last;
 
-    /* A refusal costs speed, nothing else. */
-    (void)mapproc_topology_pin_thread(&pipeline->topology, &pipeline->topology.nodes[worker->node]);
+    mapproc_placement_enter(&pipeline->placement, worker->node);
     while ((work = mapproc_planner_take(pipeline, worker->node)) != NULL)
         tasks[work->task](worker, work);
 
