@@ -3,11 +3,13 @@
 #include "input/mapping.h"
 
 #include <errno.h>
+#include <numaif.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include "base/checked.h"
 #include "base/error.h"
+#include "input/fault_guard.h"
 
 #ifndef MADV_POPULATE_READ
 #define MADV_POPULATE_READ 22 /* Linux 5.14 */
@@ -69,4 +71,23 @@ void mapproc_mapping_populate(const uint8_t *data, size_t length)
     uint8_t *begin = (uint8_t *)(uintptr_t)data - before;
 
     (void)madvise(begin, length + before, MADV_POPULATE_READ);
+}
+
+static void touch(void *byte)
+{
+    (void)*(const volatile uint8_t *)byte;
+}
+
+int mapproc_mapping_find_node(const uint8_t *byte)
+{
+    uintptr_t address = (uintptr_t)byte;
+    void *page = (void *)(address - address % (size_t)sysconf(_SC_PAGESIZE));
+    size_t fault;
+    int node;
+
+    /* A page that this process has not touched yet is unknown to move_pages(). */
+    if (!mapproc_fault_guard_run(page, 1, touch, page, &fault) ||
+        move_pages(0, 1, &page, NULL, &node, 0) != 0 || node < 0) /* a negative one is an errno */
+        return -1;
+    return node;
 }

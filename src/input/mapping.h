@@ -43,4 +43,11 @@ static inline const uint8_t *mapproc_mapping_at(const struct mapproc_mapping *ma
  */
 void mapproc_mapping_populate(const uint8_t *data, size_t length);
 
+/*
+ * The number of the NUMA node (as the kernel counts) whose memory holds a byte of a mapping, or -1
+ * if the byte is not there or nobody tells. Touches the byte, which waits for the device if it is
+ * not in the page cache. Any thread, but not inside a guarded run.
+ */
+int mapproc_mapping_find_node(const uint8_t *byte);
+
 #endif

@@ -169,16 +169,18 @@ static enum mapproc_access choose_access(struct mapproc_pipeline *pipeline,
 static struct mapproc_work *plan_chunk(struct mapproc_pipeline *pipeline, struct mapproc_lane *lane)
 {
     const struct mapproc_source *source = &lane->item.source;
-    bool stream = is_stream(lane);
-    bool mapped = false;
     uint64_t left = source->size - lane->planned;
     size_t length = pipeline->budget.chunk_size;
+    bool stream = is_stream(lane);
+    bool mapped = false;
     struct mapproc_work *work;
 
     if (!stream) {
-        mapped = choose_access(pipeline, lane) == MAPPROC_ACCESS_MAP;
         length = pipeline->chunker->next(lane->chunker_state, NULL,
                                          (size_t)mapproc_min_u64(left, SIZE_MAX / 2), true);
+        mapped = choose_access(pipeline, lane) == MAPPROC_ACCESS_MAP;
+        if (mapped || (source->mappable && mapproc_routes_want_window(&pipeline->routes, lane)))
+            mapped &= mapproc_window_cover(pipeline, lane, lane->planned, lane->planned + length);
     }
     work = mapproc_work_make(pipeline, stream ? MAPPROC_TASK_STREAM : MAPPROC_TASK_EXTENT,
                              mapproc_routes_choose(&pipeline->routes, lane), length,
@@ -188,13 +190,8 @@ static struct mapproc_work *plan_chunk(struct mapproc_pipeline *pipeline, struct
     work->chunk.item = &lane->item;
     work->chunk.number = lane->next_number;
     work->chunk.offset = lane->planned;
-    if (mapped && !mapproc_work_map(pipeline, lane, work) && pipeline->job->keeps_data) {
-        work->buffer = mapproc_buddy_alloc(&pipeline->arenas[work->arena], length);
-        if (work->buffer == NULL) {
-            mapproc_work_free(pipeline, work);
-            return NULL;
-        }
-    }
+    if (mapped)
+        mapproc_work_use_window(pipeline, work);
     lane->next_number++;
     if (!stream)
         lane->planned += length;
@@ -294,13 +291,17 @@ struct mapproc_work *mapproc_planner_take(struct mapproc_pipeline *pipeline, uns
 
     (void)pthread_mutex_lock(&pipeline->lock);
     while (!mapproc_pipeline_stopping(pipeline)) {
-        work = mapproc_queues_take(&pipeline->queues, order, count);
+        work = mapproc_queues_take(&pipeline->queues, order, 1);
         if (work != NULL)
             break;
+        /* Before taking from others: there may be more for this node further on. */
         if (can_plan(pipeline)) {
             plan(pipeline);
             continue;
         }
+        work = mapproc_queues_take(&pipeline->queues, order, count);
+        if (work != NULL)
+            break;
         if (pipeline->exhausted && pipeline->lane_count == 0) {
             (void)pthread_cond_broadcast(&pipeline->changed);
             break;

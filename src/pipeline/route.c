@@ -14,7 +14,6 @@
 
 #include "base/checked.h"
 #include "base/error.h"
-#include "input/page_node.h"
 #include "pipeline/state.h"
 
 enum {
@@ -126,23 +125,45 @@ static unsigned nearest_staffed(const struct mapproc_routes *routes, unsigned no
     return routes->staffed[0];
 }
 
+/* The number of the stretch in which the lane's next chunk begins. */
+static uint64_t find_stretch(const struct mapproc_routes *routes, const struct mapproc_lane *lane)
+{
+    return lane->planned / mapproc_min_u64(routes->stripe, STRETCH_MOST);
+}
+
+bool mapproc_routes_want_window(const struct mapproc_routes *routes,
+                                const struct mapproc_lane *lane)
+{
+    return routes->look && lane->looked != find_stretch(routes, lane) + 1;
+}
+
+/* The number of the node that holds the lane's next byte, or -1. */
+static int find_page(const struct mapproc_lane *lane)
+{
+    const struct mapproc_window *window = lane->window;
+
+    if (window == NULL || lane->planned < window->mapping.offset ||
+        lane->planned - window->mapping.offset >= window->mapping.length ||
+        !mapproc_source_is_cached(&lane->item.source, lane->planned))
+        return -1;
+    return mapproc_mapping_find_node(mapproc_mapping_at(&window->mapping, lane->planned));
+}
+
 unsigned mapproc_routes_choose(const struct mapproc_routes *routes, struct mapproc_lane *lane)
 {
-    uint64_t offset = lane->planned;
-    uint64_t stretch = offset / mapproc_min_u64(routes->stripe, STRETCH_MOST);
-    int number = -1;
+    uint64_t stretch = find_stretch(routes, lane);
+    int number;
 
     if (routes->count == 1)
         return routes->staffed[0];
     if (lane->looked == stretch + 1)
         return lane->looked_node;
-    if (routes->look && lane->item.source.kind == MAPPROC_SOURCE_EXTENT)
-        number = mapproc_page_node_find(&lane->item.source, offset);
+    number = routes->look ? find_page(lane) : -1;
     lane->looked = stretch + 1;
     lane->looked_node =
         number >= 0
             ? nearest_staffed(routes, mapproc_topology_nearest_cpu_node(routes->topology, number))
-            : routes->staffed[(lane->index + offset / routes->stripe) % routes->count];
+            : routes->staffed[(lane->index + lane->planned / routes->stripe) % routes->count];
     return lane->looked_node;
 }
 

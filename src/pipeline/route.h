@@ -30,6 +30,11 @@ void mapproc_routes_destroy(struct mapproc_routes *routes);
 /* Tells that fewer workers could be started: `workers` has been changed. Not all of it is 0. */
 void mapproc_routes_restaff(struct mapproc_routes *routes);
 
+/* Whether the routes will look at the page where the lane's next chunk begins, and would like it to
+ * be in the lane's window. */
+bool mapproc_routes_want_window(const struct mapproc_routes *routes,
+                                const struct mapproc_lane *lane);
+
 /* The node for the lane's next chunk. For the planner only: it remembers in the lane what it saw.
  */
 unsigned mapproc_routes_choose(const struct mapproc_routes *routes, struct mapproc_lane *lane);

@@ -142,33 +142,34 @@ static void give_up_mapping(struct mapproc_pipeline *pipeline, struct mapproc_la
     mapproc_pipeline_note(pipeline, lane->item.source.path, text);
 }
 
-bool mapproc_work_map(struct mapproc_pipeline *pipeline, struct mapproc_lane *lane,
-                      struct mapproc_work *work)
+bool mapproc_window_cover(struct mapproc_pipeline *pipeline, struct mapproc_lane *lane,
+                          uint64_t offset, uint64_t end)
 {
-    uint64_t end = work->chunk.offset + work->chunk.length;
+    const struct mapproc_source *source = &lane->item.source;
+    uint64_t begin = mapproc_round_down(offset, MAPPROC_MAPPING_ALIGNMENT);
+    struct mapproc_error error;
+    size_t length;
 
-    if (lane->window != NULL && end > lane->window->mapping.offset + lane->window->mapping.length) {
+    if (lane->window != NULL) {
+        if (end <= lane->window->mapping.offset + lane->window->mapping.length)
+            return true;
         /* First, because it may be what there is no more room beside. */
         mapproc_window_put(pipeline, lane, lane->window);
         lane->window = NULL;
     }
-    if (lane->window == NULL) {
-        const struct mapproc_source *source = &lane->item.source;
-        uint64_t begin = mapproc_round_down(work->chunk.offset, MAPPROC_MAPPING_ALIGNMENT);
-        size_t length = reserve_window(pipeline, begin, end, source->size);
-        struct mapproc_error error;
+    length = reserve_window(pipeline, begin, end, source->size);
+    if (length == 0)
+        return false;
+    lane->window = open_window(pipeline, source, begin, length, &error);
+    if (lane->window == NULL)
+        give_up_mapping(pipeline, lane, &error);
+    return lane->window != NULL;
+}
 
-        if (length == 0)
-            return false;
-        lane->window = open_window(pipeline, source, begin, length, &error);
-        if (lane->window == NULL) {
-            give_up_mapping(pipeline, lane, &error);
-            return false;
-        }
-    }
+void mapproc_work_use_window(struct mapproc_pipeline *pipeline, struct mapproc_work *work)
+{
+    work->window = mapproc_lane_of(work)->window;
     (void)pthread_mutex_lock(&pipeline->lock);
-    lane->window->users++;
+    work->window->users++;
     (void)pthread_mutex_unlock(&pipeline->lock);
-    work->window = lane->window;
-    return true;
 }

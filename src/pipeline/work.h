@@ -16,11 +16,15 @@ struct mapproc_work *mapproc_work_make(struct mapproc_pipeline *pipeline, enum m
 /* Gives back all that a chunk holds but its window. */
 void mapproc_work_free(struct mapproc_pipeline *pipeline, struct mapproc_work *work);
 
-/* Maps the chunk, sharing the lane's current window if that covers it. Only for whoever plans the
- * lane. False if the chunk has to be read: because so much is mapped already as the memory allows,
- * or because the source cannot be mapped at all, of which the user is told. */
-bool mapproc_work_map(struct mapproc_pipeline *pipeline, struct mapproc_lane *lane,
-                      struct mapproc_work *work);
+/* Makes the lane's current window cover the bytes [offset, end), which begin in it or lie ahead of
+ * all that was covered before. Only for whoever plans the lane. False if they have to be read:
+ * because so much is mapped already as the memory allows, or because the source cannot be mapped at
+ * all, of which the user is told. */
+bool mapproc_window_cover(struct mapproc_pipeline *pipeline, struct mapproc_lane *lane,
+                          uint64_t offset, uint64_t end);
+
+/* Lets the chunk have its bytes from its lane's current window, which covers them. */
+void mapproc_work_use_window(struct mapproc_pipeline *pipeline, struct mapproc_work *work);
 
 /* Lets go of a window of the lane (NULL is none); the last one unmaps it. */
 void mapproc_window_put(struct mapproc_pipeline *pipeline, struct mapproc_lane *lane,

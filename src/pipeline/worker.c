@@ -236,8 +236,9 @@ static void run_open(struct mapproc_worker *worker, struct mapproc_work *work)
     (void)pthread_mutex_lock(&pipeline->lock);
     mapproc_lane_end(pipeline, lane);
     (void)pthread_mutex_unlock(&pipeline->lock);
-    if (mapproc_io_choice_make(&lane->io_choice, 0) == MAPPROC_ACCESS_MAP)
-        (void)mapproc_work_map(pipeline, lane, work);
+    if (mapproc_io_choice_make(&lane->io_choice, 0) == MAPPROC_ACCESS_MAP &&
+        mapproc_window_cover(pipeline, lane, 0, work->chunk.length))
+        mapproc_work_use_window(pipeline, work);
     process_extent(worker, work);
     count_bytes(worker, work);
     mapproc_commit_chunk(pipeline, work);
