@@ -33,6 +33,7 @@ static const struct file_system {
     uint32_t magic;
     bool pseudo; /* made up by the kernel at each read: sizes mean nothing */
     bool remote; /* another machine can cut the file or vanish */
+    bool memory; /* there is no device behind the page cache */
 } file_systems[] = {
     {.magic = PROC_SUPER_MAGIC, .pseudo = true},    {.magic = SYSFS_MAGIC, .pseudo = true},
     {.magic = DEBUGFS_MAGIC, .pseudo = true},       {.magic = TRACEFS_MAGIC, .pseudo = true},
@@ -40,7 +41,8 @@ static const struct file_system {
     {.magic = CGROUP2_SUPER_MAGIC, .pseudo = true}, {.magic = NFS_SUPER_MAGIC, .remote = true},
     {.magic = CIFS_SUPER_MAGIC, .remote = true},    {.magic = SMB2_SUPER_MAGIC, .remote = true},
     {.magic = CEPH_SUPER_MAGIC, .remote = true},    {.magic = AFS_SUPER_MAGIC, .remote = true},
-    {.magic = V9FS_MAGIC, .remote = true},
+    {.magic = V9FS_MAGIC, .remote = true},          {.magic = TMPFS_MAGIC, .memory = true},
+    {.magic = RAMFS_MAGIC, .memory = true},
 };
 
 static struct file_system find_file_system(int fd)
@@ -139,6 +141,7 @@ int mapproc_source_open(struct mapproc_source *source, const char *path,
     source->kind = MAPPROC_SOURCE_EXTENT;
     source->size = size - source->start;
     source->mappable = source->start == 0 && !file_system.remote;
+    source->in_memory = file_system.memory;
     return MAPPROC_OK;
 }
 
@@ -267,7 +270,8 @@ bool mapproc_source_is_cached(const struct mapproc_source *source, uint64_t offs
     char byte;
     struct iovec vector = {.iov_base = &byte, .iov_len = 1};
 
-    return preadv2(source->fd, &vector, 1, (off_t)(source->start + offset), RWF_NOWAIT) == 1;
+    return source->in_memory ||
+           preadv2(source->fd, &vector, 1, (off_t)(source->start + offset), RWF_NOWAIT) == 1;
 }
 
 /* Waits until a read will not block; MAPPROC_CANCELLED if `wake_fd` speaks first. */

@@ -29,9 +29,10 @@ struct mapproc_source {
     const char *path; /* as the user named it; "-" is standard input; borrowed */
     int fd;
     bool owns_fd;
-    bool mappable; /* mmap() is worth a try: see mapproc_source_open() */
-    bool waits;    /* a read may block until somebody writes: poll() first */
-    bool steady;   /* its identity means something: not for pipes and pseudo files */
+    bool mappable;  /* mmap() is worth a try: see mapproc_source_open() */
+    bool waits;     /* a read may block until somebody writes: poll() first */
+    bool in_memory; /* always in the page cache, whether the kernel tells or not */
+    bool steady;    /* its identity means something: not for pipes and pseudo files */
     enum mapproc_source_kind kind;
     uint64_t start; /* file offset of the first byte; not 0 only on standard input */
     uint64_t size;  /* bytes from `start` on; 0 for a stream */
