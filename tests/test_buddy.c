@@ -9,7 +9,9 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include "base/error.h"
 #include "death.h"
@@ -146,6 +148,43 @@ static void test_new_arena(void **state)
         assert_int_equal(stats.blocks_in_use, 0);
         assert_int_equal(stats.fragmentation, 1000 - 1000 * largest_block(pages) / (pages * PAGE));
         assert_int_equal((uintptr_t)buddy.arena % largest_block(pages), 0);
+        mapproc_buddy_destroy(&buddy);
+    }
+}
+
+/* The range is all mapped and not touched yet; the blocks cover it. */
+static void test_get_memory(void **state)
+{
+    size_t system_page = (size_t)sysconf(_SC_PAGESIZE);
+
+    (void)state;
+    for (size_t i = 0; i < ARENAS; i++) {
+        size_t pages = arena_pages[i], size, covered = 0;
+        unsigned char resident[1000], *blocks[1000];
+        struct mapproc_buddy buddy;
+        void *address;
+
+        assert_int_equal(mapproc_buddy_init(&buddy, pages * PAGE - 1, NULL), MAPPROC_OK);
+        mapproc_buddy_get_memory(&buddy, &address, &size);
+        assert_int_equal(size, pages * PAGE);
+        assert_int_equal((uintptr_t)address % largest_block(pages), 0);
+        assert_int_equal(mincore(address, size, resident), 0);
+        for (size_t k = 0; k < (size + system_page - 1) / system_page; k++)
+            assert_int_equal(resident[k] & 1, 0);
+
+        for (size_t k = 0; k < pages; k++) {
+            blocks[k] = mapproc_buddy_alloc(&buddy, PAGE);
+            assert_non_null(blocks[k]);
+            blocks[k][0] = 1;
+            if (blocks[k] >= (unsigned char *)address &&
+                blocks[k] < (unsigned char *)address + size)
+                covered += PAGE;
+        }
+        assert_int_equal(covered, size);
+        assert_int_equal(mincore(address, size, resident), 0);
+        assert_int_equal(resident[0] & 1, 1);
+        for (size_t k = 0; k < pages; k++)
+            mapproc_buddy_free(&buddy, blocks[k]);
         mapproc_buddy_destroy(&buddy);
     }
 }
@@ -402,7 +441,7 @@ static void *hammer(void *argument)
                 atomic_fetch_add(&shared->foreign_frees, 1);
             mapproc_buddy_free(&shared->buddy, block);
         }
-        if (i % 256 == 0 && !mapproc_buddy_check(&shared->buddy))
+        if (!mapproc_buddy_check(&shared->buddy))
             atomic_fetch_add(&shared->failures, 1);
     }
     return NULL;
@@ -447,15 +486,11 @@ static void test_threads(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_block_size),
-        cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_no_memory),
-        cmocka_unit_test(test_new_arena),
-        cmocka_unit_test(test_impossible_sizes),
-        cmocka_unit_test(test_exhaustion),
-        cmocka_unit_test(test_reuse),
-        cmocka_unit_test(test_random_use),
-        cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_block_size), cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_no_memory),  cmocka_unit_test(test_new_arena),
+        cmocka_unit_test(test_get_memory), cmocka_unit_test(test_impossible_sizes),
+        cmocka_unit_test(test_exhaustion), cmocka_unit_test(test_reuse),
+        cmocka_unit_test(test_random_use), cmocka_unit_test(test_threads),
     };
 
     return cmocka_run_group_tests_name("buddy", tests, NULL, NULL);
