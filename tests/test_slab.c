@@ -231,10 +231,12 @@ static void test_random_use(void **state)
  * Threads that pass objects on: each object allocated goes into a mailbox, and what was in the
  * mailbox, mostly another thread's, is verified and freed.
  */
-enum { THREADS = 4, MAILBOXES = 512, THREAD_OPERATIONS = 50000, ROUND = 500 };
+enum { THREADS = 4, MAILBOXES = 512, ROUND = 500 };
 
 struct shared {
     struct mapproc_slab slab;
+    int operations; /* of each thread */
+    int check_every;
     pthread_barrier_t round;
     _Atomic(unsigned char *) mailboxes[MAILBOXES];
     atomic_size_t failures; /* cmocka's assertions work in the main thread only */
@@ -254,7 +256,7 @@ static void *hammer(void *argument)
     struct hammer *self = argument;
     struct shared *shared = self->shared;
 
-    for (int i = 0; i < THREAD_OPERATIONS; i++) {
+    for (int i = 0; i < shared->operations; i++) {
         size_t mailbox = test_random_below(&self->random, MAILBOXES);
         unsigned char *object = NULL;
 
@@ -276,13 +278,13 @@ static void *hammer(void *argument)
                 atomic_fetch_add(&shared->foreign_frees, 1);
             mapproc_slab_free(&shared->slab, object);
         }
-        if (i % 4096 == 0 && !mapproc_slab_check(&shared->slab))
+        if (i % shared->check_every == 0 && !mapproc_slab_check(&shared->slab))
             atomic_fetch_add(&shared->failures, 1);
     }
     return NULL;
 }
 
-static void test_threads(void **state)
+static void run_threads(int operations, int check_every)
 {
     static struct shared shared;
     struct hammer hammers[THREADS];
@@ -290,8 +292,10 @@ static void test_threads(void **state)
     struct test_random random;
     size_t left = 0;
 
-    (void)state;
     test_random_seed(&random);
+    memset(&shared, 0, sizeof(shared));
+    shared.operations = operations;
+    shared.check_every = check_every;
     assert_int_equal(mapproc_slab_init(&shared.slab, HAMMER_SIZE, 64, NULL), MAPPROC_OK);
     assert_int_equal(pthread_barrier_init(&shared.round, NULL, THREADS), 0);
     for (size_t i = 0; i < THREADS; i++) {
@@ -302,7 +306,7 @@ static void test_threads(void **state)
         assert_int_equal(pthread_join(threads[i], NULL), 0);
     assert_int_equal(pthread_barrier_destroy(&shared.round), 0);
     assert_int_equal(shared.failures, 0);
-    assert_true(shared.foreign_frees > THREAD_OPERATIONS / 10);
+    assert_true(shared.foreign_frees > (size_t)operations / 10);
     assert_true(mapproc_slab_check(&shared.slab));
     for (size_t i = 0; i < MAILBOXES; i++)
         left += shared.mailboxes[i] != NULL;
@@ -312,6 +316,18 @@ static void test_threads(void **state)
     assert_true(mapproc_slab_check(&shared.slab));
     assert_int_equal(stats_of(&shared.slab).in_use, 0);
     mapproc_slab_destroy(&shared.slab);
+}
+
+static void test_threads(void **state)
+{
+    (void)state;
+    run_threads(50000, 4096);
+}
+
+static void test_threads_always_checking(void **state)
+{
+    (void)state;
+    run_threads(5000, 1);
 }
 
 /* Without memory for another extent the answer is NULL, and all goes on when there is some again.
@@ -356,6 +372,7 @@ int main(void)
         cmocka_unit_test(test_extents_come_and_go),
         cmocka_unit_test(test_random_use),
         cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_threads_always_checking),
         cmocka_unit_test(test_no_memory),
     };
 
