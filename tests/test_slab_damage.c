@@ -91,8 +91,8 @@ static void test_damage_is_noticed(void **state)
     EXPECT_NOTICED(&other, other.capacity, other.capacity - 1);
 
     /* totals */
-    EXPECT_NOTICED(&slab, slab.in_use, slab.in_use + 1);
-    EXPECT_NOTICED(&slab, slab.peak_in_use, slab.in_use - 1);
+    EXPECT_NOTICED(&slab, slab.used, slab.used + 1);
+    EXPECT_NOTICED(&slab, slab.peak_used, slab.used - 1);
     EXPECT_NOTICED(&slab, slab.extents, slab.extents + 1);
     EXPECT_NOTICED(&slab, slab.extents, slab.extents - 1);
     EXPECT_NOTICED(&slab, slab.empty_extents, slab.empty_extents + 1);
@@ -198,7 +198,7 @@ static void test_surplus_is_noticed(void **state)
     slab.lists[MAPPROC_SLAB_PARTIAL] = NULL;
     slab.lists[MAPPROC_SLAB_EMPTY] = surplus;
     slab.empty_extents++;
-    slab.in_use = 0;
+    slab.used = 0;
     assert_false(mapproc_slab_check(&slab));
 
     surplus->first_free = surplus->link[number];
@@ -209,7 +209,7 @@ static void test_surplus_is_noticed(void **state)
     slab.lists[MAPPROC_SLAB_PARTIAL] = surplus;
     slab.lists[MAPPROC_SLAB_EMPTY] = first;
     slab.empty_extents--;
-    slab.in_use = 1;
+    slab.used = 1;
     assert_true(mapproc_slab_check(&slab));
     mapproc_slab_free(&slab, last);
     mapproc_slab_destroy(&slab);

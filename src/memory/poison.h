@@ -10,8 +10,11 @@
 #elif defined(__SANITIZE_ADDRESS__)
 #define MAPPROC_ASAN 1
 #endif
+#ifndef MAPPROC_ASAN
+#define MAPPROC_ASAN 0
+#endif
 
-#ifdef MAPPROC_ASAN
+#if MAPPROC_ASAN
 #include <sanitizer/asan_interface.h>
 #else
 #define ASAN_POISON_MEMORY_REGION(memory, size)   ((void)(memory), (void)(size))

@@ -9,19 +9,13 @@
 
 #include "base/checked.h"
 #include "base/error.h"
-#include "memory/poison.h"
-
-#define EXTENT_MAGIC UINT64_C(0x746e65747865736d)
-
-/* Entries of mapproc_slab_extent.link that are not the number of an object. */
-#define LINK_IN_USE UINT16_MAX
-#define LINK_LAST   ((uint16_t)(UINT16_MAX - 1))
+#include "memory/magazine.h"
+#include "memory/slab_parts.h"
 
 /* What debug builds fill free objects with: odd, not a likely pointer, size or text. */
 #define FREE_FILL 0xdb
 
-/* Makes free memory unusable as far as the build can. `filled`: see FREE_FILL. */
-static void forbid_access(void *memory, size_t size, bool filled)
+void mapproc_slab_forbid_access(void *memory, size_t size, bool filled)
 {
 #ifndef NDEBUG
     if (filled)
@@ -31,7 +25,7 @@ static void forbid_access(void *memory, size_t size, bool filled)
     (void)filled;
 }
 
-static void permit_access(void *memory, size_t size, bool filled)
+void mapproc_slab_permit_access(void *memory, size_t size, bool filled)
 {
     ASAN_UNPOISON_MEMORY_REGION(memory, size);
 #ifndef NDEBUG
@@ -54,11 +48,10 @@ static size_t extent_capacity(size_t extent_size, size_t stride, size_t alignmen
 }
 
 /*
- * Fills the fields that follow from object_size and alignment. Returns false if those are out of
- * range. Within the range nothing can overflow: the loop ends at 16 MiB at the latest, and the
- * smallest objects are too few to the extent for their numbers to reach LINK_LAST.
+ * Within the range nothing can overflow: the loop ends at 16 MiB at the latest, and the smallest
+ * objects are too few to the extent for their numbers to reach the marks.
  */
-static bool lay_out(struct mapproc_slab *slab)
+bool mapproc_slab_lay_out(struct mapproc_slab *slab)
 {
     size_t alignment = slab->alignment, stride, capacity, first_offset;
     size_t extent_size = MAPPROC_SLAB_EXTENT_MIN;
@@ -74,7 +67,7 @@ static bool lay_out(struct mapproc_slab *slab)
                                    capacity * sizeof(uint16_t),
                                alignment, &first_offset))
         return false;
-    assert(capacity < LINK_LAST && first_offset + capacity * stride <= extent_size);
+    assert(capacity < MAPPROC_LINK_CACHED && first_offset + capacity * stride <= extent_size);
 
     slab->stride = stride;
     slab->extent_size = extent_size;
@@ -90,7 +83,7 @@ int mapproc_slab_init(struct mapproc_slab *slab, size_t object_size, size_t alig
     int system_error;
 
     *slab = (struct mapproc_slab){.object_size = object_size, .alignment = alignment};
-    if (!lay_out(slab))
+    if (!mapproc_slab_lay_out(slab))
         return mapproc_error_set(error, MAPPROC_REFUSED, EINVAL, NULL,
                                  "cannot make a slab of objects of %zu bytes aligned to %zu",
                                  object_size, alignment);
@@ -101,16 +94,9 @@ int mapproc_slab_init(struct mapproc_slab *slab, size_t object_size, size_t alig
     return MAPPROC_OK;
 }
 
-static enum mapproc_slab_list list_of(const struct mapproc_slab *slab, uint32_t used)
-{
-    if (used == 0)
-        return MAPPROC_SLAB_EMPTY;
-    return used < slab->capacity ? MAPPROC_SLAB_PARTIAL : MAPPROC_SLAB_FULL;
-}
-
 static void list_add(struct mapproc_slab *slab, struct mapproc_slab_extent *extent)
 {
-    enum mapproc_slab_list list = list_of(slab, extent->used);
+    enum mapproc_slab_list list = mapproc_slab_list_of(slab, extent->used);
 
     extent->previous = NULL;
     extent->next = slab->lists[list];
@@ -123,7 +109,7 @@ static void list_add(struct mapproc_slab *slab, struct mapproc_slab_extent *exte
 
 static void list_remove(struct mapproc_slab *slab, struct mapproc_slab_extent *extent)
 {
-    enum mapproc_slab_list list = list_of(slab, extent->used);
+    enum mapproc_slab_list list = mapproc_slab_list_of(slab, extent->used);
 
     if (extent->previous != NULL)
         extent->previous->next = extent->next;
@@ -137,7 +123,7 @@ static void list_remove(struct mapproc_slab *slab, struct mapproc_slab_extent *e
 
 static void set_used(struct mapproc_slab *slab, struct mapproc_slab_extent *extent, uint32_t used)
 {
-    if (list_of(slab, used) == list_of(slab, extent->used)) {
+    if (mapproc_slab_list_of(slab, used) == mapproc_slab_list_of(slab, extent->used)) {
         extent->used = used;
     } else {
         list_remove(slab, extent);
@@ -154,12 +140,12 @@ static struct mapproc_slab_extent *extent_create(struct mapproc_slab *slab)
     if (extent == NULL)
         return NULL;
     *extent = (struct mapproc_slab_extent){
-        .magic = EXTENT_MAGIC,
+        .magic = MAPPROC_EXTENT_MAGIC,
         .slab = slab,
-        .first_free = LINK_LAST,
+        .first_free = MAPPROC_LINK_LAST,
     };
-    forbid_access((char *)extent + slab->first_offset, slab->extent_size - slab->first_offset,
-                  false);
+    mapproc_slab_forbid_access((char *)extent + slab->first_offset,
+                               slab->extent_size - slab->first_offset, false);
     list_add(slab, extent);
     slab->extents++;
     return extent;
@@ -168,83 +154,104 @@ static struct mapproc_slab_extent *extent_create(struct mapproc_slab *slab)
 /* Frees an extent that is on no list any more. */
 static void extent_free(const struct mapproc_slab *slab, struct mapproc_slab_extent *extent)
 {
-    permit_access((char *)extent + slab->first_offset, slab->extent_size - slab->first_offset,
-                  false);
+    mapproc_slab_permit_access((char *)extent + slab->first_offset,
+                               slab->extent_size - slab->first_offset, false);
     extent->magic = 0;
     free(extent);
 }
 
+void mapproc_slab_free_extents(const struct mapproc_slab *slab, struct mapproc_slab_extent *surplus)
+{
+    while (surplus != NULL) {
+        struct mapproc_slab_extent *next = surplus->next;
+
+        extent_free(slab, surplus);
+        surplus = next;
+    }
+}
+
 void mapproc_slab_destroy(struct mapproc_slab *slab)
 {
-    struct mapproc_slab_extent *extent, *next;
-
-    assert(slab->in_use == 0);
-    for (extent = slab->lists[MAPPROC_SLAB_EMPTY]; extent != NULL; extent = next) {
-        next = extent->next;
-        extent_free(slab, extent);
-    }
+    assert(slab->used == 0 && "objects are in use, or cached in a magazine");
+    assert(slab->first_magazine == NULL && "a magazine was not flushed");
+    mapproc_slab_free_extents(slab, slab->lists[MAPPROC_SLAB_EMPTY]);
     (void)pthread_mutex_destroy(&slab->lock);
     memset(slab, 0, sizeof(*slab));
 }
 
-void *mapproc_slab_alloc(struct mapproc_slab *slab)
+void *mapproc_slab_take(struct mapproc_slab *slab, uint16_t mark, bool *used_before)
 {
-    struct mapproc_slab_extent *extent;
+    struct mapproc_slab_extent *extent = slab->lists[MAPPROC_SLAB_PARTIAL];
     uint16_t number;
-    bool used_before;
-    void *object;
 
-    (void)pthread_mutex_lock(&slab->lock);
-    extent = slab->lists[MAPPROC_SLAB_PARTIAL];
     if (extent == NULL)
         extent = slab->lists[MAPPROC_SLAB_EMPTY];
     if (extent == NULL)
         extent = extent_create(slab);
-    if (extent == NULL) {
-        (void)pthread_mutex_unlock(&slab->lock);
+    if (extent == NULL)
         return NULL;
-    }
 
     /* The object freed last is the one most likely still in the cache. */
     number = extent->first_free;
-    used_before = number != LINK_LAST;
-    if (used_before)
-        extent->first_free = extent->link[number];
-    else
-        number = extent->fresh++;
-    extent->link[number] = LINK_IN_USE;
+    *used_before = number != MAPPROC_LINK_LAST;
+    if (*used_before) {
+        extent->first_free = atomic_load_explicit(&extent->link[number], memory_order_relaxed);
+    } else {
+        number = atomic_load_explicit(&extent->fresh, memory_order_relaxed);
+        atomic_store_explicit(&extent->fresh, (uint16_t)(number + 1), memory_order_relaxed);
+    }
+    atomic_store_explicit(&extent->link[number], mark, memory_order_relaxed);
     set_used(slab, extent, extent->used + 1);
-    slab->in_use++;
-    if (slab->peak_in_use < slab->in_use)
-        slab->peak_in_use = slab->in_use;
-    object = (char *)extent + slab->first_offset + number * slab->stride;
+    slab->used++;
+    if (slab->peak_used < slab->used)
+        slab->peak_used = slab->used;
+    return (char *)extent + slab->first_offset + number * slab->stride;
+}
 
-    /* Under the lock, because small objects may share a byte of AddressSanitizer's map. */
-    permit_access(object, slab->object_size, used_before);
+void *mapproc_slab_alloc(struct mapproc_slab *slab)
+{
+    bool used_before;
+    void *object;
+
+    (void)pthread_mutex_lock(&slab->lock);
+    object = mapproc_slab_take(slab, MAPPROC_LINK_IN_USE, &used_before);
+    if (object != NULL)
+        mapproc_slab_permit_access(object, slab->object_size, used_before);
     (void)pthread_mutex_unlock(&slab->lock);
     return object;
 }
 
-/*
- * Finds an object's extent and number. Returns false for what cannot be an object of this slab.
- *
- * The product is exact for every multiple of the stride: with q the number and e < stride the
- * rounding error of the reciprocal, q * e < extent_size < 2^32. What is no multiple may give any
- * number, but then the multiplication back does not agree.
- */
-static bool find_object(const struct mapproc_slab *slab, const void *object,
-                        struct mapproc_slab_extent **extent, uint16_t *number)
+bool mapproc_slab_change_mark(struct mapproc_slab_extent *extent, uint16_t number, uint16_t from,
+                              uint16_t to)
 {
-    size_t offset = (uintptr_t)object & (slab->extent_size - 1);
-    uint64_t quotient;
-
-    *extent = (struct mapproc_slab_extent *)((uintptr_t)object - offset);
-    if ((*extent)->magic != EXTENT_MAGIC || (*extent)->slab != slab || offset < slab->first_offset)
+    /* The C library does not clear old memory: what was never handed out may have any mark. Whoever
+     * has an object by right has also heard of the `fresh` that came with it. */
+    if (number >= atomic_load_explicit(&extent->fresh, memory_order_relaxed))
         return false;
-    offset -= slab->first_offset;
-    quotient = (offset * slab->reciprocal) >> 32;
-    *number = (uint16_t)quotient;
-    return quotient < slab->capacity && quotient * slab->stride == offset;
+    if (MAPPROC_MAGAZINE_CHECKED)
+        return atomic_compare_exchange_strong_explicit(&extent->link[number], &from, to,
+                                                       memory_order_relaxed, memory_order_relaxed);
+    if (atomic_load_explicit(&extent->link[number], memory_order_relaxed) != from)
+        return false;
+    atomic_store_explicit(&extent->link[number], to, memory_order_relaxed);
+    return true;
+}
+
+bool mapproc_slab_put(struct mapproc_slab *slab, struct mapproc_slab_extent *extent,
+                      uint16_t number, uint16_t mark, struct mapproc_slab_extent **surplus)
+{
+    if (!mapproc_slab_change_mark(extent, number, mark, extent->first_free))
+        return false;
+    extent->first_free = number;
+    set_used(slab, extent, extent->used - 1);
+    slab->used--;
+    if (slab->empty_extents > MAPPROC_SLAB_EMPTY_KEPT) {
+        list_remove(slab, extent);
+        slab->extents--;
+        extent->next = *surplus;
+        *surplus = extent;
+    }
+    return true;
 }
 
 void mapproc_slab_free(struct mapproc_slab *slab, void *object)
@@ -255,112 +262,43 @@ void mapproc_slab_free(struct mapproc_slab *slab, void *object)
 
     if (object == NULL)
         return;
-    if (!find_object(slab, object, &extent, &number)) {
+    if (!mapproc_slab_find(slab, object, &extent, &number)) {
         assert(false && "not an object of this slab");
         return;
     }
 
     (void)pthread_mutex_lock(&slab->lock);
-    in_use = number < extent->fresh && extent->link[number] == LINK_IN_USE;
-    if (in_use) {
-        forbid_access(object, slab->object_size, true);
-        extent->link[number] = extent->first_free;
-        extent->first_free = number;
-        set_used(slab, extent, extent->used - 1);
-        slab->in_use--;
-        if (slab->empty_extents > MAPPROC_SLAB_EMPTY_KEPT) {
-            surplus = extent;
-            list_remove(slab, surplus);
-            slab->extents--;
-        }
-    }
+    in_use = mapproc_slab_put(slab, extent, number, MAPPROC_LINK_IN_USE, &surplus);
+    if (in_use)
+        mapproc_slab_forbid_access(object, slab->object_size, true);
     (void)pthread_mutex_unlock(&slab->lock);
 
     assert(in_use && "freed twice");
-    (void)in_use;
-    if (surplus != NULL)
-        extent_free(slab, surplus);
+    mapproc_slab_free_extents(slab, surplus);
 }
 
 void mapproc_slab_get_stats(struct mapproc_slab *slab, struct mapproc_slab_stats *stats)
 {
+    size_t cached = 0;
+
     (void)pthread_mutex_lock(&slab->lock);
+    for (const struct mapproc_magazine *magazine = slab->first_magazine; magazine != NULL;
+         magazine = magazine->next)
+        cached += mapproc_magazine_count(magazine);
+
+    /* An object that goes from one magazine to another meanwhile may be counted in both. */
+    if (cached > slab->used)
+        cached = slab->used;
     *stats = (struct mapproc_slab_stats){
         .object_size = slab->stride,
-        .in_use = slab->in_use,
-        .peak_in_use = slab->peak_in_use,
+        .in_use = slab->used - cached,
+        .cached = cached,
+        .peak_in_use = slab->peak_used,
         .capacity = slab->extents * slab->capacity,
         .extents = slab->extents,
         .empty_extents = slab->empty_extents,
         .extent_size = slab->extent_size,
+        .magazines = slab->magazines,
     };
     (void)pthread_mutex_unlock(&slab->lock);
-}
-
-static bool check_layout(const struct mapproc_slab *slab)
-{
-    struct mapproc_slab expected = {.object_size = slab->object_size, .alignment = slab->alignment};
-
-    return lay_out(&expected) && slab->stride == expected.stride &&
-           slab->extent_size == expected.extent_size &&
-           slab->first_offset == expected.first_offset && slab->reciprocal == expected.reciprocal &&
-           slab->capacity == expected.capacity;
-}
-
-/*
- * Every object below `fresh` is either in use or on the free list, once. A number can be met a
- * second time only if the list runs in a circle, and then it is longer than the objects are many.
- * An object in use that is on the list is noticed one step later: its mark is no object's number.
- */
-static bool check_objects(const struct mapproc_slab *slab, const struct mapproc_slab_extent *extent)
-{
-    uint32_t in_use = 0, listed = 0;
-
-    if (extent->fresh > slab->capacity)
-        return false;
-    for (uint32_t i = 0; i < extent->fresh; i++)
-        in_use += extent->link[i] == LINK_IN_USE;
-    for (uint16_t i = extent->first_free; i != LINK_LAST; i = extent->link[i]) {
-        if (i >= extent->fresh || ++listed > extent->fresh)
-            return false;
-    }
-    return extent->used == in_use && in_use + listed == extent->fresh;
-}
-
-/* A circle of extents would never end, but the links back cannot fit one. */
-static bool check_all(const struct mapproc_slab *slab)
-{
-    size_t extents = 0, empty_extents = 0, in_use = 0;
-
-    if (!check_layout(slab))
-        return false;
-    for (unsigned list = 0; list < MAPPROC_SLAB_LISTS; list++) {
-        const struct mapproc_slab_extent *previous = NULL;
-        const struct mapproc_slab_extent *extent = slab->lists[list];
-
-        for (; extent != NULL; previous = extent, extent = extent->next) {
-            if (((uintptr_t)extent & (slab->extent_size - 1)) != 0 ||
-                extent->magic != EXTENT_MAGIC || extent->slab != slab ||
-                extent->previous != previous || list_of(slab, extent->used) != list)
-                return false;
-            if (!check_objects(slab, extent))
-                return false;
-            extents++;
-            empty_extents += extent->used == 0;
-            in_use += extent->used;
-        }
-    }
-    return slab->extents == extents && slab->empty_extents == empty_extents &&
-           empty_extents <= MAPPROC_SLAB_EMPTY_KEPT && slab->in_use == in_use &&
-           slab->peak_in_use >= in_use;
-}
-
-bool mapproc_slab_check(struct mapproc_slab *slab)
-{
-    bool sound;
-
-    (void)pthread_mutex_lock(&slab->lock);
-    sound = check_all(slab);
-    (void)pthread_mutex_unlock(&slab->lock);
-    return sound;
 }

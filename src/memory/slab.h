@@ -4,6 +4,7 @@
 #define MAPPROC_MEMORY_SLAB_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -16,13 +17,15 @@
  * library at once.
  *
  * Thread-safety: every function but init and destroy may be called from any thread; an object may
- * be freed by another thread than the one that got it. One mutex a slab.
+ * be freed by another thread than the one that got it. One mutex a slab; a thread that gets and
+ * frees many objects has a magazine of its own (magazine.h) and needs the mutex rarely.
  *
  * Misuse: an object freed twice, a pointer into the middle of an object, or an object of another
  * slab stops a debug build by assert() and is ignored by a release build. This cannot be promised
  * for a pointer that no slab ever returned, nor for an object of an extent that has gone back
- * since. Debug builds also fill free objects and assert that nobody has written to them;
- * AddressSanitizer builds report every access to them.
+ * since, nor where magazines are used without checks (magazine.h). Debug builds also fill free
+ * objects and assert that nobody has written to them; AddressSanitizer builds report every access
+ * to them.
  */
 
 enum {
@@ -33,7 +36,7 @@ enum {
     MAPPROC_SLAB_ALIGNMENT_MAX = 64,       /* bytes, a cache line */
 };
 
-/* Which list an extent is on follows from the number of its objects in use. */
+/* Which list an extent is on follows from the number of its objects that are out. */
 enum mapproc_slab_list {
     MAPPROC_SLAB_EMPTY,
     MAPPROC_SLAB_PARTIAL,
@@ -50,14 +53,17 @@ struct mapproc_slab_extent {
     struct mapproc_slab *slab; /* the owner, to notice objects of another slab */
     struct mapproc_slab_extent *previous;
     struct mapproc_slab_extent *next;
-    uint32_t used;       /* objects in use */
-    uint16_t first_free; /* the object freed last, head of the free list */
-    uint16_t fresh;      /* objects from this number on were never handed out: O(1) set-up */
+    uint32_t used;          /* objects that are out: in use, or cached in a magazine */
+    uint16_t first_free;    /* the object freed last, head of the free list */
+    _Atomic uint16_t fresh; /* objects from this number on were never handed out: O(1) set-up */
 
-    /* One entry an object: the next free object, or a mark: last of the list, or in use. Being
-     * outside the objects it survives writes to freed ones, and tells a second free at once. */
-    uint16_t link[];
+    /* One entry an object: the next free object, or a mark: last of the list, in use, or cached in
+     * a magazine. Being outside the objects it survives writes to freed ones, and tells a second
+     * free at once. Atomic, as magazines change marks without the lock (in checked builds). */
+    _Atomic uint16_t link[];
 };
+
+struct mapproc_magazine; /* see magazine.h */
 
 /* All fields are private; init fills them. */
 struct mapproc_slab {
@@ -74,18 +80,22 @@ struct mapproc_slab {
     struct mapproc_slab_extent *lists[MAPPROC_SLAB_LISTS];
     size_t extents;
     size_t empty_extents;
-    size_t in_use;
-    size_t peak_in_use;
+    size_t used;      /* objects that are out: in use, or cached in a magazine */
+    size_t peak_used; /* the most there ever were */
+    struct mapproc_magazine *first_magazine;
+    size_t magazines; /* on that list */
 };
 
 struct mapproc_slab_stats {
     size_t object_size;   /* bytes an object takes, with what alignment adds */
-    size_t in_use;        /* objects */
-    size_t peak_in_use;   /* objects, the most there ever were at one time */
+    size_t in_use;        /* objects; those cached do not count */
+    size_t cached;        /* objects that are free, but in a magazine */
+    size_t peak_in_use;   /* objects in use or cached, the most there ever were at one time */
     size_t capacity;      /* objects that the present extents can hold */
     size_t extents;       /* count */
-    size_t empty_extents; /* of these, without any object in use */
+    size_t empty_extents; /* of these, without any object in use or cached */
     size_t extent_size;   /* bytes each */
+    size_t magazines;     /* count of those that take part at present */
 };
 
 /*
@@ -101,8 +111,9 @@ int mapproc_slab_init(struct mapproc_slab *slab, size_t object_size, size_t alig
                       struct mapproc_error *error);
 
 /*
- * Gives all memory back. All objects must be back: asserted; in a release build the extents of
- * objects that are still out are abandoned rather than freed under their users.
+ * Gives all memory back. All objects must be back and all magazines flushed: asserted; in a release
+ * build the extents of objects that are still out are abandoned rather than freed under their
+ * users.
  */
 void mapproc_slab_destroy(struct mapproc_slab *slab);
 
@@ -112,13 +123,20 @@ void *mapproc_slab_alloc(struct mapproc_slab *slab);
 /* Takes an object back. Does nothing if `object` is NULL. */
 void mapproc_slab_free(struct mapproc_slab *slab, void *object);
 
-/* Fills *stats, all of it from the same moment. */
+/*
+ * Fills *stats, all of it from the same moment, but for one thing: objects that go through a
+ * magazine meanwhile, without the lock, may be counted as cached where they are in use and the
+ * other way round. The sum of the two is exact.
+ */
 void mapproc_slab_get_stats(struct mapproc_slab *slab, struct mapproc_slab_stats *stats);
 
 /*
  * Recomputes everything the slab knows about itself from its parts. Returns false if something
  * does not fit; then no object of the slab can be trusted. Takes time in proportion to the number
  * of objects: for tests and for finding out who wrote where.
+ *
+ * Magazines may be in use meanwhile: each must be well formed and must hold objects that are out of
+ * their extents. What only its owner can tell is left to mapproc_magazine_check().
  */
 bool mapproc_slab_check(struct mapproc_slab *slab);
 
