@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_base.c - errors, checked arithmetic, sizes, quoting, CPU levels. */
+/* test_base.c - errors, checked arithmetic, sizes, quoting, small files, CPU levels. */
 #include "cmocka_all.h"
 
 #include <errno.h>
@@ -11,6 +11,8 @@
 #include "base/error.h"
 #include "base/quote.h"
 #include "base/size_text.h"
+#include "base/text_file.h"
+#include "fake_root.h"
 
 static void error_is_filled_and_cut(void **state)
 {
@@ -230,13 +232,52 @@ static void cpu_level_can_be_forced(void **state)
     free(saved);
 }
 
+static void text_files_are_read(void **state)
+{
+    static const size_t sizes[] = {0, 1, 4095, 4096, 4097, 8192, 8193, 100000};
+    static char data[100000];
+    struct fake_root root;
+    char path[PATH_MAX];
+    char *text;
+
+    (void)state;
+    fake_root_make(&root);
+    for (size_t i = 0; i < sizeof(data); i++)
+        data[i] = (char)(1 + i % 251);
+    for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+        fake_root_put_bytes(&root, "/file", data, sizes[i]);
+        for (size_t j = 0; j < sizeof(sizes) / sizeof(sizes[0]); j++) {
+            size_t expected = sizes[i] < sizes[j] ? sizes[i] : sizes[j];
+
+            text = mapproc_text_file_read(fake_root_path(&root, "/file", path), sizes[j]);
+            assert_non_null(text);
+            assert_int_equal(strlen(text), expected);
+            assert_memory_equal(text, data, expected);
+            free(text);
+        }
+    }
+    fake_root_put_bytes(&root, "/file", "one\0two", 7);
+    text = mapproc_text_file_read(path, 100);
+    assert_string_equal(text, "one");
+    free(text);
+    assert_null(mapproc_text_file_read(root.directory.path, 100));
+    assert_int_equal(errno, EISDIR);
+    assert_null(mapproc_text_file_read(fake_root_path(&root, "/none", path), 100));
+    assert_int_equal(errno, ENOENT);
+    assert_int_equal(mkfifo(fake_root_path(&root, "/fifo", path), 0600), 0);
+    text = mapproc_text_file_read(path, 100); /* must not wait for a writer */
+    assert_string_equal(text, "");
+    free(text);
+    fake_root_destroy(&root);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(error_is_filled_and_cut), cmocka_unit_test(arithmetic_does_not_wrap),
         cmocka_unit_test(sizes_are_read),          cmocka_unit_test(numbers_are_read_within_bounds),
         cmocka_unit_test(sizes_are_written),       cmocka_unit_test(names_are_quoted),
-        cmocka_unit_test(cpu_level_can_be_forced),
+        cmocka_unit_test(cpu_level_can_be_forced), cmocka_unit_test(text_files_are_read),
     };
 
     return cmocka_run_group_tests_name("base", tests, NULL, NULL);

@@ -20,7 +20,10 @@
 
 enum {
     CPUS_MAX = 1 << 20, /* more than any kernel can be built for */
-    EXCERPT_MAX = 48,   /* bytes of a list in a message */
+
+    /* Bytes of lists in messages, NULs included: as much as a message has room for at worst. */
+    USABLE_MAX = 48,
+    LIST_START_MAX = 20,
 };
 
 /*
@@ -48,16 +51,16 @@ static cpu_set_t *read_affinity(size_t *size)
 }
 
 /* The set as a list, cut so that a message has room for it. */
-static const char *format_set(const cpu_set_t *set, size_t size, char text[EXCERPT_MAX])
+static const char *format_set(const cpu_set_t *set, size_t size, char text[USABLE_MAX])
 {
-    if (mapproc_cpu_list_format(set, size, text, EXCERPT_MAX) >= EXCERPT_MAX)
-        memcpy(text + EXCERPT_MAX - 4, "...", 4);
+    if (mapproc_cpu_list_format(set, size, text, USABLE_MAX) >= USABLE_MAX)
+        memcpy(text + USABLE_MAX - 4, "...", 4);
     return text;
 }
 
 static int refuse_malformed(const char *list, const char *usable, struct mapproc_error *error)
 {
-    char start[EXCERPT_MAX / 2], quoted[4 * sizeof(start)];
+    char start[LIST_START_MAX], quoted[4 * LIST_START_MAX + 8];
     int length = snprintf(start, sizeof(start), "%s", list);
 
     (void)mapproc_quote_name(start, quoted, sizeof(quoted));
@@ -79,7 +82,7 @@ static uint64_t find_unusable(const cpu_set_t *wanted, const cpu_set_t *usable, 
 static int apply_list(cpu_set_t *usable, size_t size, const char *list, struct mapproc_error *error)
 {
     cpu_set_t *wanted = malloc(size);
-    char text[EXCERPT_MAX];
+    char text[USABLE_MAX];
     uint64_t unusable, beyond;
     int result;
 
