@@ -69,8 +69,9 @@ static void commit_one(struct mapproc_pipeline *pipeline, struct mapproc_work *w
     work->chunk.item->committed = work->chunk.offset + work->chunk.length;
 }
 
-void mapproc_commit_chunk(struct mapproc_pipeline *pipeline, struct mapproc_work *work)
+void mapproc_commit_chunk(struct mapproc_worker *worker, struct mapproc_work *work)
 {
+    struct mapproc_pipeline *pipeline = worker->pipeline;
     struct mapproc_lane *lane = mapproc_lane_of(work);
 
     (void)pthread_mutex_lock(&pipeline->lock);
@@ -88,11 +89,11 @@ void mapproc_commit_chunk(struct mapproc_pipeline *pipeline, struct mapproc_work
         (void)pthread_mutex_unlock(&pipeline->lock);
         if (good)
             commit_one(pipeline, work);
-        mapproc_lane_release(pipeline, work);
+        mapproc_lane_release(worker, work);
         (void)pthread_mutex_lock(&pipeline->lock);
         lane->next_commit++;
     }
     lane->committing = false;
-    mapproc_lane_settle(pipeline, lane);
+    mapproc_lane_settle(worker, lane);
     (void)pthread_mutex_unlock(&pipeline->lock);
 }

@@ -9,7 +9,7 @@
  * Takes a processed chunk, whatever its place in the order, and commits what can be committed now.
  * Never waits for another chunk. Called without the lock; the chunk is gone afterwards.
  */
-void mapproc_commit_chunk(struct mapproc_pipeline *pipeline, struct mapproc_work *work);
+void mapproc_commit_chunk(struct mapproc_worker *worker, struct mapproc_work *work);
 
 /*
  * Runs body(argument) over the mapped bytes of a chunk in the fault guard. A fault becomes the

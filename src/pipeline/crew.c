@@ -66,7 +66,8 @@ int mapproc_crew_start(struct mapproc_pipeline *pipeline, struct mapproc_error *
     sigset_t all, before;
     int result;
 
-    pipeline->workers = calloc(wanted, sizeof(*pipeline->workers));
+    pipeline->workers =
+        aligned_alloc(_Alignof(struct mapproc_worker), wanted * sizeof(*pipeline->workers));
     if (pipeline->workers == NULL)
         return mapproc_error_set(error, MAPPROC_FAILED, ENOMEM, NULL, "cannot make the workers");
 

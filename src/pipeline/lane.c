@@ -44,8 +44,9 @@ static void close_lane(struct mapproc_pipeline *pipeline, struct mapproc_lane *l
 }
 
 /* Reports the finished lanes at the head of the list. Called with the lock, dropped meanwhile. */
-static void report_finished(struct mapproc_pipeline *pipeline)
+static void report_finished(struct mapproc_worker *worker)
 {
+    struct mapproc_pipeline *pipeline = worker->pipeline;
     struct mapproc_lane *lane;
 
     if (pipeline->reporting)
@@ -63,15 +64,17 @@ static void report_finished(struct mapproc_pipeline *pipeline)
         if (pipeline->lanes_first == NULL)
             pipeline->lanes_last = NULL;
         pipeline->lane_count--;
-        mapproc_slab_free(&pipeline->lanes, lane);
+        mapproc_magazine_free(&worker->lanes, lane);
         if (reason.code != MAPPROC_OK)
             mapproc_pipeline_stop(pipeline, &reason);
     }
     pipeline->reporting = false;
 }
 
-void mapproc_lane_settle(struct mapproc_pipeline *pipeline, struct mapproc_lane *lane)
+void mapproc_lane_settle(struct mapproc_worker *worker, struct mapproc_lane *lane)
 {
+    struct mapproc_pipeline *pipeline = worker->pipeline;
+
     if (!lane->ended || lane->in_flight > 0 || lane->committing || lane->completing)
         return;
     lane->completing = true;
@@ -81,22 +84,23 @@ void mapproc_lane_settle(struct mapproc_pipeline *pipeline, struct mapproc_lane 
     lane->finished = true;
     if (strcmp(lane->item.source.path, "-") == 0)
         pipeline->stdin_busy = false;
-    report_finished(pipeline);
+    report_finished(worker);
 }
 
-void mapproc_lane_release(struct mapproc_pipeline *pipeline, struct mapproc_work *work)
+void mapproc_lane_release(struct mapproc_worker *worker, struct mapproc_work *work)
 {
+    struct mapproc_pipeline *pipeline = worker->pipeline;
     struct mapproc_lane *lane = mapproc_lane_of(work);
     bool opened = work->task == MAPPROC_TASK_OPEN;
 
     mapproc_window_put(pipeline, lane, work->window);
-    mapproc_work_free(pipeline, work);
+    mapproc_work_free(worker, work);
     (void)pthread_mutex_lock(&pipeline->lock);
     lane->in_flight--;
     pipeline->in_flight--;
     pipeline->opening -= opened;
     pipeline->starved = false;
-    mapproc_lane_settle(pipeline, lane);
+    mapproc_lane_settle(worker, lane);
     (void)pthread_mutex_unlock(&pipeline->lock);
 }
 
@@ -107,7 +111,7 @@ void mapproc_lane_discard(struct mapproc_pipeline *pipeline, struct mapproc_lane
 
         lane->done = work->next;
         mapproc_window_put(pipeline, lane, work->window);
-        mapproc_work_free(pipeline, work);
+        mapproc_work_discard(pipeline, work);
     }
     if (!lane->finished) {
         mapproc_window_put(pipeline, lane, lane->window);

@@ -20,11 +20,11 @@ void mapproc_lane_fail(struct mapproc_pipeline *pipeline, struct mapproc_lane *l
  * and all finished lanes behind it, unless an earlier one is still under way. The lane may be gone
  * afterwards. Called with the lock held, which is dropped meanwhile.
  */
-void mapproc_lane_settle(struct mapproc_pipeline *pipeline, struct mapproc_lane *lane);
+void mapproc_lane_settle(struct mapproc_worker *worker, struct mapproc_lane *lane);
 
 /* Gives back all that a chunk holds and its place among those in flight, and settles its lane. The
  * chunk is gone afterwards, and the lane may be. Called without the lock. */
-void mapproc_lane_release(struct mapproc_pipeline *pipeline, struct mapproc_work *work);
+void mapproc_lane_release(struct mapproc_worker *worker, struct mapproc_work *work);
 
 /* Closes and frees a lane that will not be reported. Called when no worker runs any more. */
 void mapproc_lane_discard(struct mapproc_pipeline *pipeline, struct mapproc_lane *lane);

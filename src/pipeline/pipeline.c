@@ -202,7 +202,7 @@ static void discard_leftovers(struct mapproc_pipeline *pipeline)
     while ((work = mapproc_queues_take(&pipeline->queues, pipeline->routes.order,
                                        pipeline->routes.nodes)) != NULL) {
         mapproc_window_put(pipeline, mapproc_lane_of(work), work->window);
-        mapproc_work_free(pipeline, work);
+        mapproc_work_discard(pipeline, work);
     }
     while ((lane = pipeline->lanes_first) != NULL) {
         pipeline->lanes_first = lane->next_lane;

@@ -124,12 +124,13 @@ static const char *next_path(struct mapproc_pipeline *pipeline, enum obstacle *o
 }
 
 /* Plans the opening of the next source. NULL if there is an obstacle. */
-static struct mapproc_work *plan_open(struct mapproc_pipeline *pipeline, enum obstacle *obstacle)
+static struct mapproc_work *plan_open(struct mapproc_worker *worker, enum obstacle *obstacle)
 {
+    struct mapproc_pipeline *pipeline = worker->pipeline;
     unsigned node = mapproc_routes_choose_opener(&pipeline->routes, pipeline->planned_lanes);
     struct mapproc_work *work = mapproc_work_make(
-        pipeline, MAPPROC_TASK_OPEN, node, pipeline->budget.chunk_size, pipeline->job->keeps_data);
-    struct mapproc_lane *lane = work != NULL ? mapproc_slab_alloc(&pipeline->lanes) : NULL;
+        worker, MAPPROC_TASK_OPEN, node, pipeline->budget.chunk_size, pipeline->job->keeps_data);
+    struct mapproc_lane *lane = work != NULL ? mapproc_magazine_alloc(&worker->lanes) : NULL;
     const char *path;
 
     *obstacle = STARVED;
@@ -147,10 +148,10 @@ static struct mapproc_work *plan_open(struct mapproc_pipeline *pipeline, enum ob
     return work;
 
 free_lane:
-    mapproc_slab_free(&pipeline->lanes, lane);
+    mapproc_magazine_free(&worker->lanes, lane);
 free_work:
     if (work != NULL)
-        mapproc_work_free(pipeline, work);
+        mapproc_work_free(worker, work);
     return NULL;
 }
 
@@ -166,8 +167,9 @@ static enum mapproc_access choose_access(struct mapproc_pipeline *pipeline,
 }
 
 /* Plans the next chunk of a lane. NULL without memory. */
-static struct mapproc_work *plan_chunk(struct mapproc_pipeline *pipeline, struct mapproc_lane *lane)
+static struct mapproc_work *plan_chunk(struct mapproc_worker *worker, struct mapproc_lane *lane)
 {
+    struct mapproc_pipeline *pipeline = worker->pipeline;
     const struct mapproc_source *source = &lane->item.source;
     uint64_t left = source->size - lane->planned;
     size_t length = pipeline->budget.chunk_size;
@@ -182,7 +184,7 @@ static struct mapproc_work *plan_chunk(struct mapproc_pipeline *pipeline, struct
         if (mapped || (source->mappable && mapproc_routes_want_window(&pipeline->routes, lane)))
             mapped &= mapproc_window_cover(pipeline, lane, lane->planned, lane->planned + length);
     }
-    work = mapproc_work_make(pipeline, stream ? MAPPROC_TASK_STREAM : MAPPROC_TASK_EXTENT,
+    work = mapproc_work_make(worker, stream ? MAPPROC_TASK_STREAM : MAPPROC_TASK_EXTENT,
                              mapproc_routes_choose(&pipeline->routes, lane), length,
                              stream || (pipeline->job->keeps_data && !mapped));
     if (work == NULL)
@@ -210,9 +212,10 @@ static void append_lane(struct mapproc_pipeline *pipeline, struct mapproc_lane *
 }
 
 /* What plan_chunk() or plan_open() could not do. Called with the lock held, dropped meanwhile. */
-static void plan_failed(struct mapproc_pipeline *pipeline, struct mapproc_lane *lane,
+static void plan_failed(struct mapproc_worker *worker, struct mapproc_lane *lane,
                         enum obstacle obstacle)
 {
+    struct mapproc_pipeline *pipeline = worker->pipeline;
     struct mapproc_error error;
 
     pipeline->in_flight--;
@@ -233,12 +236,13 @@ static void plan_failed(struct mapproc_pipeline *pipeline, struct mapproc_lane *
         mapproc_pipeline_stop(pipeline, &error);
     }
     if (lane != NULL)
-        mapproc_lane_settle(pipeline, lane);
+        mapproc_lane_settle(worker, lane);
 }
 
 /* Plans one chunk, if that can be done now. Called with the lock held, which it drops meanwhile. */
-static bool plan_one(struct mapproc_pipeline *pipeline)
+static bool plan_one(struct mapproc_worker *worker)
 {
+    struct mapproc_pipeline *pipeline = worker->pipeline;
     struct mapproc_lane *lane = find_cuttable(pipeline);
     struct mapproc_work *work;
     enum obstacle obstacle = STARVED;
@@ -252,10 +256,10 @@ static bool plan_one(struct mapproc_pipeline *pipeline)
         pipeline->opening++;
     }
     (void)pthread_mutex_unlock(&pipeline->lock);
-    work = lane != NULL ? plan_chunk(pipeline, lane) : plan_open(pipeline, &obstacle);
+    work = lane != NULL ? plan_chunk(worker, lane) : plan_open(worker, &obstacle);
     (void)pthread_mutex_lock(&pipeline->lock);
     if (work == NULL) {
-        plan_failed(pipeline, lane, obstacle);
+        plan_failed(worker, lane, obstacle);
         return false;
     }
     if (work->task == MAPPROC_TASK_OPEN)
@@ -270,23 +274,26 @@ static bool plan_one(struct mapproc_pipeline *pipeline)
     return true;
 }
 
-static void plan(struct mapproc_pipeline *pipeline)
+static void plan(struct mapproc_worker *worker)
 {
+    struct mapproc_pipeline *pipeline = worker->pipeline;
+
     while (!mapproc_pipeline_stopping(pipeline) && can_plan(pipeline)) {
         bool planned;
 
         pipeline->planning = true;
-        planned = plan_one(pipeline);
+        planned = plan_one(worker);
         pipeline->planning = false;
         if (!planned)
             return;
     }
 }
 
-struct mapproc_work *mapproc_planner_take(struct mapproc_pipeline *pipeline, unsigned node)
+struct mapproc_work *mapproc_planner_take(struct mapproc_worker *worker)
 {
+    struct mapproc_pipeline *pipeline = worker->pipeline;
     unsigned count;
-    const unsigned *order = mapproc_routes_order(&pipeline->routes, node, &count);
+    const unsigned *order = mapproc_routes_order(&pipeline->routes, worker->node, &count);
     struct mapproc_work *work = NULL;
 
     (void)pthread_mutex_lock(&pipeline->lock);
@@ -296,7 +303,7 @@ struct mapproc_work *mapproc_planner_take(struct mapproc_pipeline *pipeline, uns
             break;
         /* Before taking from others: there may be more for this node further on. */
         if (can_plan(pipeline)) {
-            plan(pipeline);
+            plan(worker);
             continue;
         }
         work = mapproc_queues_take(&pipeline->queues, order, count);

@@ -6,10 +6,10 @@
 #include "pipeline/state.h"
 
 /*
- * Waits for the next thing to do for a worker of that node, planning ahead if nobody else does.
+ * Waits for the next thing to do for the worker, planning ahead if nobody else does.
  * Returns NULL when the run is over. Called without the lock.
  */
-struct mapproc_work *mapproc_planner_take(struct mapproc_pipeline *pipeline, unsigned node);
+struct mapproc_work *mapproc_planner_take(struct mapproc_worker *worker);
 
 /* Makes a lane whose source is open, and whose chunker is ready, known to the planner. */
 void mapproc_planner_add_lane(struct mapproc_pipeline *pipeline, struct mapproc_lane *lane);

@@ -10,6 +10,7 @@
 #include "chunkers/chunker.h"
 #include "input/mapping.h"
 #include "memory/buddy.h"
+#include "memory/magazine.h"
 #include "memory/placement.h"
 #include "memory/slab.h"
 #include "pipeline/budget.h"
@@ -88,6 +89,8 @@ struct mapproc_worker {
     struct mapproc_pipeline *pipeline;
     unsigned node; /* index in topology.nodes */
     pthread_t thread;
+    struct mapproc_magazine works; /* descriptors at hand without a lock */
+    struct mapproc_magazine lanes;
     void *buffer;   /* MAPPROC_STEP_READ bytes of its node */
     uint64_t bytes; /* processed */
     uint64_t taken; /* of them, from the queues of other nodes */

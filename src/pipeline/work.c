@@ -9,12 +9,23 @@
 #include "base/checked.h"
 #include "base/error.h"
 
-void mapproc_work_free(struct mapproc_pipeline *pipeline, struct mapproc_work *work)
+static void give_scratch_back(struct mapproc_pipeline *pipeline, struct mapproc_work *work)
 {
     struct mapproc_buddy *arena = &pipeline->arenas[work->arena];
 
     mapproc_buddy_free(arena, work->buffer);
     mapproc_buddy_free(arena, work->chunk.scratch);
+}
+
+void mapproc_work_free(struct mapproc_worker *worker, struct mapproc_work *work)
+{
+    give_scratch_back(worker->pipeline, work);
+    mapproc_magazine_free(&worker->works, work);
+}
+
+void mapproc_work_discard(struct mapproc_pipeline *pipeline, struct mapproc_work *work)
+{
+    give_scratch_back(pipeline, work);
     mapproc_slab_free(&pipeline->works, work);
 }
 
@@ -32,11 +43,12 @@ static bool take_scratch(struct mapproc_buddy *arena, struct mapproc_work *work,
     return false;
 }
 
-struct mapproc_work *mapproc_work_make(struct mapproc_pipeline *pipeline, enum mapproc_task task,
+struct mapproc_work *mapproc_work_make(struct mapproc_worker *worker, enum mapproc_task task,
                                        unsigned node, size_t length, bool with_buffer)
 {
+    struct mapproc_pipeline *pipeline = worker->pipeline;
     size_t scratch_size = pipeline->job->scratch_size(pipeline->context, length);
-    struct mapproc_work *work = mapproc_slab_alloc(&pipeline->works);
+    struct mapproc_work *work = mapproc_magazine_alloc(&worker->works);
     unsigned nodes = pipeline->routes.nodes;
     const unsigned *order = pipeline->routes.order + (size_t)node * nodes;
 
@@ -50,7 +62,7 @@ struct mapproc_work *mapproc_work_make(struct mapproc_pipeline *pipeline, enum m
         if (take_scratch(&pipeline->arenas[order[i]], work, scratch_size, with_buffer ? length : 0))
             return work;
     }
-    mapproc_slab_free(&pipeline->works, work);
+    mapproc_magazine_free(&worker->works, work);
     return NULL;
 }
 

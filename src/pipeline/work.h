@@ -10,11 +10,14 @@
 /* A chunk of `length` bytes for the queue of `node`, with its scratch and, if asked for, a buffer
  * of as many bytes, both from the arena of the node or the nearest that has them. NULL if none has.
  */
-struct mapproc_work *mapproc_work_make(struct mapproc_pipeline *pipeline, enum mapproc_task task,
+struct mapproc_work *mapproc_work_make(struct mapproc_worker *worker, enum mapproc_task task,
                                        unsigned node, size_t length, bool with_buffer);
 
 /* Gives back all that a chunk holds but its window. */
-void mapproc_work_free(struct mapproc_pipeline *pipeline, struct mapproc_work *work);
+void mapproc_work_free(struct mapproc_worker *worker, struct mapproc_work *work);
+
+/* The same when the workers are gone. */
+void mapproc_work_discard(struct mapproc_pipeline *pipeline, struct mapproc_work *work);
 
 /* Makes the lane's current window cover the bytes [offset, end), which begin in it or lie ahead of
  * all that was covered before. Only for whoever plans the lane. False if they have to be read:

@@ -155,7 +155,7 @@ static void run_extent(struct mapproc_worker *worker, struct mapproc_work *work)
         mapproc_io_choice_saw_cold(&lane->io_choice, access);
     (void)pthread_mutex_unlock(&pipeline->lock);
     count_bytes(worker, work);
-    mapproc_commit_chunk(pipeline, work);
+    mapproc_commit_chunk(worker, work);
 }
 
 static void run_stream(struct mapproc_worker *worker, struct mapproc_work *work)
@@ -176,7 +176,7 @@ static void run_stream(struct mapproc_worker *worker, struct mapproc_work *work)
     if (chunk->length > 0)
         (void)process_step(pipeline, work, 0, chunk->data, chunk->length);
     count_bytes(worker, work);
-    mapproc_commit_chunk(pipeline, work);
+    mapproc_commit_chunk(worker, work);
 }
 
 static int start_chunker(const struct mapproc_pipeline *pipeline, struct mapproc_lane *lane)
@@ -223,13 +223,13 @@ static void run_open(struct mapproc_worker *worker, struct mapproc_work *work)
     if (mapproc_source_open(&lane->item.source, lane->item.source.path, &error) != MAPPROC_OK ||
         prepare_lane(pipeline, lane, &error) != MAPPROC_OK) {
         fail_lane(pipeline, lane, &error);
-        mapproc_lane_release(pipeline, work);
+        mapproc_lane_release(worker, work);
         return;
     }
     if (!is_one_chunk(pipeline, lane)) {
         (void)start_chunker(pipeline, lane); /* it has been asked for a border already */
         mapproc_planner_add_lane(pipeline, lane);
-        mapproc_lane_release(pipeline, work);
+        mapproc_lane_release(worker, work);
         return;
     }
     work->chunk.length = (size_t)lane->item.source.size;
@@ -241,7 +241,7 @@ static void run_open(struct mapproc_worker *worker, struct mapproc_work *work)
         mapproc_work_use_window(pipeline, work);
     process_extent(worker, work);
     count_bytes(worker, work);
-    mapproc_commit_chunk(pipeline, work);
+    mapproc_commit_chunk(worker, work);
 }
 
 static void (*const tasks[])(struct mapproc_worker *worker, struct mapproc_work *work) = {
@@ -258,8 +258,12 @@ void *mapproc_worker_main(void *argument)
     bool last;
 
     mapproc_placement_enter(&pipeline->placement, worker->node);
-    while ((work = mapproc_planner_take(pipeline, worker->node)) != NULL)
+    mapproc_magazine_init(&worker->works, &pipeline->works);
+    mapproc_magazine_init(&worker->lanes, &pipeline->lanes);
+    while ((work = mapproc_planner_take(worker)) != NULL)
         tasks[work->task](worker, work);
+    mapproc_magazine_flush(&worker->works);
+    mapproc_magazine_flush(&worker->lanes);
 
     (void)pthread_mutex_lock(&pipeline->lock);
     last = --pipeline->running == 0;
