@@ -117,17 +117,24 @@ static bool fit(struct mapproc_budget *budget, const struct mapproc_budget_reque
     return false;
 }
 
-/* The least memory that so many workers can live with; UINT64_MAX if there is not so much. */
+/* The least memory that so many workers can live with; UINT64_MAX if there is not so much. Larger
+ * windows can come to less, as whole ones are counted. */
 static uint64_t least_memory(const struct mapproc_budget_request *request, unsigned workers)
 {
-    struct mapproc_budget budget = {
-        .workers = workers,
-        .in_flight = workers + 1,
-        .chunk_size = request->chunk_size != 0 ? request->chunk_size : CHUNK_SIZE_LEAST,
-        .window_size = WINDOW_SIZE_LEAST,
-    };
+    uint64_t least = UINT64_MAX;
 
-    return add_up(&budget, request) ? budget.memory : UINT64_MAX;
+    for (size_t window = WINDOW_SIZE_MOST; window >= WINDOW_SIZE_LEAST; window /= 2) {
+        struct mapproc_budget budget = {
+            .workers = workers,
+            .in_flight = workers + 1,
+            .chunk_size = request->chunk_size != 0 ? request->chunk_size : CHUNK_SIZE_LEAST,
+            .window_size = window,
+        };
+
+        if (add_up(&budget, request))
+            least = mapproc_min_u64(least, budget.memory);
+    }
+    return least;
 }
 
 static int refuse(const struct mapproc_budget_request *request, unsigned workers, uint64_t least,
