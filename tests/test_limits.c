@@ -95,14 +95,14 @@ static const struct limits_case cases[] = {
         .memory_from = "/cg/memory/m/n/memory.limit_in_bytes",
         .files =
             {
-                {CGROUPS, "12:cpuset:/s\n4:cpuacct,cpu:/a\n3:memory:/m/n\n1:name=systemd:/x\n"},
+                {CGROUPS, "4:cpuacct,cpu:/a\n3:memory:/m/n\n1:name=systemd:/x\n12:cpuset:/s\n"},
                 {MOUNTS, ROOT_MOUNT V1_CPUSET V1_CPU V1_MEMORY},
                 {"/cg/cpu,cpuacct/a/cpu.cfs_quota_us", "50000\n"},
                 {"/cg/cpu,cpuacct/a/cpu.cfs_period_us", "100000\n"},
                 {"/cg/cpu,cpuacct/cpu.cfs_quota_us", "-1\n"},
                 {"/cg/cpu,cpuacct/cpu.cfs_period_us", "100000\n"},
-                {"/cg/cpuset/s/cpu.cfs_quota_us", "1000\n"}, /* no place for it */
-                {"/cg/cpuset/s/cpu.cfs_period_us", "100000\n"},
+                {"/cg/cpuset/a/cpu.cfs_quota_us", "1000\n"}, /* no place for it */
+                {"/cg/cpuset/a/cpu.cfs_period_us", "100000\n"},
                 {"/cg/memory/m/n/memory.limit_in_bytes", "67108864\n"},
                 {"/cg/memory/m/memory.limit_in_bytes", "268435456\n"},
                 {"/cg/memory/memory.limit_in_bytes", V1_UNLIMITED},
@@ -317,16 +317,18 @@ static const struct limits_case cases[] = {
     {
         .name = "lines that make no sense",
         .memory = 7000000,
-        .memory_from = "/cg/memory.max",
+        .memory_from = "/cg/d/memory.max",
         .files =
             {
-                {CGROUPS, "\n:\n::\n:::\n0:\n0::\n0::relative\nx::/x\n3:memory\n0:cpu:/c\n0::/\n"},
-                {MOUNTS, "\n-\n - cgroup2\n1 2 3 / /cg\n1 2 3 / /cg rw - cgroup2\n"
-                         "1 2 3 / /cg rw cgroup2 cgroup2 rw\n1 2 3 cg cg rw - cgroup2 x rw\n"
-                         "1 2 3   rw - cgroup2 x rw\n- - - - - - - - - -\n" V2_MOUNT},
-                {"/cg/memory.max", "7000000"},
+                {CGROUPS, "0::/d\n\n:\n::\n:::\n0:\n0::\n0::relative\nx::/x\n1::/"
+                          "x\n3:memory\n0:memory:/c\n"},
+                {MOUNTS, "\n-\n - cgroup2\n1 2 3 / /cg rw - cgroup2\n"
+                         "1 2 3 / /cg/c rw cgroup2 cgroup2 rw\n1 2 3   rw - cgroup2 x rw\n"
+                         "1 2 3 / /cg/c rw - cgroup2\n- - - - - - - - - -\n" V1_MEMORY V2_MOUNT},
+                {"/cg/d/memory.max", "7000000"},
                 {"/cg/c/memory.max", "4096\n"},
                 {"/cg/x/memory.max", "4096\n"},
+                {"/cg/memory/memory.limit_in_bytes", "4096\n"},
             },
     },
 };
@@ -384,6 +386,27 @@ static void memory_of_the_machine(void **state)
     fake_root_put(&root, "/proc/meminfo", "XMemTotal: 1 kB\nMemTotal:       24684084 kB\n");
     mapproc_limits_find(&limits, root.directory.path);
     assert_true(limits.machine_memory == UINT64_C(24684084) * 1024);
+    fake_root_destroy(&root);
+}
+
+/* They would be looked up wherever the program happens to run. */
+static void relative_mount_points_do_not_count(void **state)
+{
+    struct mapproc_limits limits;
+    struct fake_root root;
+    char path[SCRATCH_PATH_MAX + 1];
+
+    (void)state;
+    fake_root_make(&root);
+    (void)snprintf(path, sizeof(path), "%s/", root.directory.path);
+    fake_root_put(&root, CGROUPS, "0::/\n");
+    fake_root_put(&root, MOUNTS, "31 27 0:28 / cg rw - cgroup2 cgroup2 rw\n");
+    fake_root_put(&root, "/cg/memory.max", "4096\n");
+    mapproc_limits_find(&limits, path);
+    assert_true(limits.memory == 0);
+    fake_root_put(&root, MOUNTS, V2_MOUNT);
+    mapproc_limits_find(&limits, path);
+    assert_true(limits.memory == 4096);
     fake_root_destroy(&root);
 }
 
@@ -565,9 +588,13 @@ static void a_real_cgroup(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(limits_are_found),    cmocka_unit_test(memory_of_the_machine),
-        cmocka_unit_test(long_paths_are_cut),  cmocka_unit_test(odd_files_are_no_limits),
-        cmocka_unit_test(damage_does_no_harm), cmocka_unit_test(threads_follow_the_quota),
+        cmocka_unit_test(limits_are_found),
+        cmocka_unit_test(memory_of_the_machine),
+        cmocka_unit_test(relative_mount_points_do_not_count),
+        cmocka_unit_test(long_paths_are_cut),
+        cmocka_unit_test(odd_files_are_no_limits),
+        cmocka_unit_test(damage_does_no_harm),
+        cmocka_unit_test(threads_follow_the_quota),
         cmocka_unit_test(a_real_cgroup),
     };
 

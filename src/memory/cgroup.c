@@ -135,7 +135,7 @@ static bool parse_mount(char *line, struct mount *mount)
     mount->type = strsep(&line, " ");
     (void)strsep(&line, " ");
     mount->options = strsep(&line, " ");
-    if (mount->options == NULL || *mount->root != '/' || *mount->point != '/')
+    if (mount->options == NULL || *mount->point != '/')
         return false;
     unescape(mount->root);
     unescape(mount->point);
