@@ -387,7 +387,7 @@ static void random_machines(void **state)
 
     (void)state;
     test_random_seed(&random);
-    for (int round = 0; round < 60; round++) {
+    for (int round = 0; round < 40; round++) {
         struct mapproc_topology topology;
         struct fake_root root;
         struct machine machine;
