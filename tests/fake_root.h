@@ -56,7 +56,10 @@ static inline void fake_root_put_bytes(const struct fake_root *root, const char 
 {
     char path[PATH_MAX];
 
-    assert_true(scratch_write(fake_root_path(root, name, path), data, size));
+    /* A new file each time: some file systems write one to the device that was cut and rewritten.
+     */
+    (void)unlink(fake_root_path(root, name, path));
+    assert_true(scratch_write(path, data, size));
 }
 
 static inline void fake_root_put(const struct fake_root *root, const char *name, const char *text)
