@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/checked.h"
+#include "base/hex.h"
 
 static const char special[] = "\\\n\r";
 static const char special_letters[] = "\\nr";
@@ -16,17 +17,6 @@ static char *put_text(char *to, const char *text)
 
     memcpy(to, text, length);
     return to + length;
-}
-
-static char *put_hex(char *to, const uint8_t *bytes, size_t count)
-{
-    static const char digits[] = "0123456789abcdef";
-
-    for (size_t i = 0; i < count; i++) {
-        *to++ = digits[bytes[i] >> 4];
-        *to++ = digits[bytes[i] & 15];
-    }
-    return to;
 }
 
 static char *put_name(char *to, const char *name)
@@ -64,9 +54,9 @@ char *mapproc_checklist_line(const struct mapproc_checklist_entry *entry, size_t
         end = put_text(end, " (");
         end = put_name(end, entry->name);
         end = put_text(end, ") = ");
-        end = put_hex(end, entry->digest, entry->digest_size);
+        end = mapproc_hex_format(entry->digest, entry->digest_size, end);
     } else {
-        end = put_hex(end, entry->digest, entry->digest_size);
+        end = mapproc_hex_format(entry->digest, entry->digest_size, end);
         end = put_text(end, "  ");
         end = put_name(end, entry->name);
     }

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+/* ranges.h - a list of byte ranges that joins neighbours and does not grow past a bound. */
+#ifndef MAPPROC_BASE_RANGES_H
+#define MAPPROC_BASE_RANGES_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "mapproc.h"
+
+struct mapproc_range {
+    uint64_t offset;
+    uint64_t length; /* offset + length fits 64 bits */
+};
+
+/* Not thread-safe: one user at a time. */
+struct mapproc_range_list {
+    struct mapproc_range *ranges; /* the first `kept` of them */
+    size_t kept;
+    size_t capacity;
+    size_t most;               /* how many are kept at most */
+    uint64_t count;            /* all ranges, kept or not */
+    uint64_t bytes;            /* in all of them */
+    struct mapproc_range last; /* kept or not; only where count > 0 */
+};
+
+/* An empty list. Keeps no memory before the first range is added. */
+void mapproc_range_list_init(struct mapproc_range_list *list, size_t most);
+void mapproc_range_list_free(struct mapproc_range_list *list);
+
+/*
+ * Adds a range; one of no bytes is nothing. Ranges come in ascending order of their offsets. One
+ * that touches or overlaps the last is joined with it. Once `most` are kept, further ones are only
+ * counted.
+ *
+ * Returns MAPPROC_OK; MAPPROC_REFUSED for a range before the last one or past 64 bits;
+ * MAPPROC_FAILED without memory. The list is unchanged after an error.
+ */
+int mapproc_range_list_add(struct mapproc_range_list *list, uint64_t offset, uint64_t length,
+                           struct mapproc_error *error);
+
+/*
+ * Writes the list for people, with the first and the last byte of each range: "bytes
+ * 4194304-5242879, 8388608-9437183 and 3 more ranges". Shows at most `shown` of them, then how many
+ * are left. An empty list is "no bytes". Works like snprintf: never writes more than `size` bytes
+ * (NUL included, cut at the end if it must) and returns the length that the whole would have had,
+ * without the NUL.
+ */
+size_t mapproc_range_list_format(const struct mapproc_range_list *list, size_t shown, char *text,
+                                 size_t size);
+
+#endif
