@@ -17,6 +17,7 @@
 
 #include "base/checked.h"
 #include "base/error.h"
+#include "input/long_path.h"
 
 #ifndef CIFS_SUPER_MAGIC
 #define CIFS_SUPER_MAGIC 0xFF534D42
@@ -85,7 +86,7 @@ static int open_fd(struct mapproc_source *source, struct mapproc_error *error)
         return MAPPROC_OK;
     }
     /* O_NONBLOCK: a FIFO that nobody writes to must not stop us here. */
-    source->fd = open(source->path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    source->fd = mapproc_long_path_open(source->path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     if (source->fd < 0)
         return mapproc_error_set(error, mapproc_error_code_from_errno(errno), errno, source->path,
                                  "cannot open");
@@ -167,7 +168,7 @@ static int check_name(const struct mapproc_source *source, struct mapproc_error 
 
     if (!source->owns_fd)
         return MAPPROC_OK;
-    if (stat(source->path, &status) != 0) {
+    if (mapproc_long_path_stat(source->path, &status) != 0) {
         if (errno == ENOENT || errno == ENOTDIR)
             return mapproc_error_set(error, MAPPROC_BAD_DATA, 0, source->path,
                                      "changed while it was read: its name was removed");
