@@ -4,8 +4,8 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <poll.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -70,23 +70,6 @@ void mapproc_name_list_close(struct mapproc_name_list *list)
     free(list);
 }
 
-/* Waits until a read will not block; MAPPROC_CANCELLED if the wake descriptor speaks first. */
-static int wait_readable(const struct mapproc_name_list *list, struct mapproc_error *error)
-{
-    struct pollfd fds[] = {
-        {.fd = list->wake_fd, .events = POLLIN}, /* poll() passes over -1 */
-        {.fd = list->source.fd, .events = POLLIN},
-    };
-
-    while (poll(fds, sizeof(fds) / sizeof(fds[0]), -1) < 0)
-        if (errno != EINTR)
-            return mapproc_error_set(error, MAPPROC_FAILED, errno, list->source.path,
-                                     "cannot poll");
-    if (fds[0].revents != 0)
-        return mapproc_error_set(error, MAPPROC_CANCELLED, 0, list->source.path, "cancelled");
-    return MAPPROC_OK;
-}
-
 /* Fills the buffer with what there is, waiting for the first byte. */
 static int read_more(struct mapproc_name_list *list, struct mapproc_error *error)
 {
@@ -96,7 +79,7 @@ static int read_more(struct mapproc_name_list *list, struct mapproc_error *error
         ssize_t n;
 
         if (wait) {
-            int result = wait_readable(list, error);
+            int result = mapproc_source_wait_readable(&list->source, list->wake_fd, error);
 
             if (result != MAPPROC_OK)
                 return result;

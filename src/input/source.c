@@ -275,9 +275,8 @@ bool mapproc_source_is_cached(const struct mapproc_source *source, uint64_t offs
            preadv2(source->fd, &vector, 1, (off_t)(source->start + offset), RWF_NOWAIT) == 1;
 }
 
-/* Waits until a read will not block; MAPPROC_CANCELLED if `wake_fd` speaks first. */
-static int wait_readable(const struct mapproc_source *source, int wake_fd,
-                         struct mapproc_error *error)
+int mapproc_source_wait_readable(const struct mapproc_source *source, int wake_fd,
+                                 struct mapproc_error *error)
 {
     struct pollfd fds[] = {
         {.fd = wake_fd, .events = POLLIN},
@@ -307,7 +306,7 @@ int mapproc_source_read_next(const struct mapproc_source *source, int wake_fd, v
         ssize_t n;
 
         if (wait) {
-            int result = wait_readable(source, wake_fd, error);
+            int result = mapproc_source_wait_readable(source, wake_fd, error);
 
             if (result != MAPPROC_OK)
                 return result;

@@ -75,6 +75,13 @@ int mapproc_source_read_at(const struct mapproc_source *source, uint64_t offset,
 bool mapproc_source_is_cached(const struct mapproc_source *source, uint64_t offset);
 
 /*
+ * Waits until a read of a source that `waits` will not block. MAPPROC_CANCELLED if `wake_fd`, which
+ * may be -1, becomes readable first.
+ */
+int mapproc_source_wait_readable(const struct mapproc_source *source, int wake_fd,
+                                 struct mapproc_error *error);
+
+/*
  * Reads the next bytes of a stream until the buffer is full or the stream ends (then *got is less
  * than `length`). One thread at a time. Returns MAPPROC_CANCELLED as soon as `wake_fd` becomes
  * readable, however long the stream keeps silent.

@@ -26,6 +26,7 @@ struct mapproc_atomic_file {
     int directory;                /* -1 if `direct` */
     bool direct;                  /* written in place: a device, a FIFO, standard output */
     bool force;                   /* may replace what is there */
+    int write_error;              /* errno of the write that failed, or 0 */
     atomic_bool has_temporary;    /* `temporary` may exist */
     char temporary[NAME_MAX + 1]; /* in `directory` */
 };

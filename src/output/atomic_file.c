@@ -1,0 +1,416 @@
+/* SPDX-License-Identifier: MIT */
+/* atomic_file.c - output that is there completely or not at all. */
+#include "output/atomic_file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/text_file.h"
+
+enum {
+    MARK_LENGTH = 1 + 9 + 16, /* "." in front, ".mapproc-" and the digits behind */
+    NAME_KEPT = NAME_MAX - MARK_LENGTH,
+    NAME_KEPT_SHORT = 32, /* where the file system takes only short names */
+    ATTEMPTS = 8,
+    STATUS_MAX = 64 * 1024,
+    NEW_MODE = 0666,
+    PERMISSIONS = 0777,
+};
+
+static int fail(const struct mapproc_atomic_file *file, int system_error, const char *what,
+                struct mapproc_error *error)
+{
+    return mapproc_error_set(error, MAPPROC_FAILED, system_error, file->path, "%s", what);
+}
+
+static int refuse(const struct mapproc_atomic_file *file, int system_error, const char *what,
+                  struct mapproc_error *error)
+{
+    return mapproc_error_set(error, MAPPROC_REFUSED, system_error, file->path, "%s", what);
+}
+
+/* ---- what the target is ---- */
+
+enum target {
+    TARGET_NEW,      /* to be made, or to be replaced if that is allowed */
+    TARGET_EXISTING, /* a file, or a symbolic link that stands for itself */
+    TARGET_IN_PLACE, /* a device or a FIFO */
+    TARGET_STDOUT,   /* a link to what standard output is */
+    TARGET_DIRECTORY,
+    TARGET_SOCKET,
+};
+
+static bool is_stdout(const struct stat *status)
+{
+    struct stat out;
+
+    return fstat(STDOUT_FILENO, &out) == 0 && out.st_dev == status->st_dev &&
+           out.st_ino == status->st_ino;
+}
+
+/* Finds out what is at the target. Returns 0 or an errno. */
+static int find_target(const char *path, struct stat *status, enum target *target)
+{
+    *target = TARGET_NEW;
+    if (lstat(path, status) != 0)
+        return errno == ENOENT ? 0 : errno;
+    *target = TARGET_EXISTING;
+    if (S_ISLNK(status->st_mode)) {
+        if (stat(path, status) != 0)
+            return 0; /* leads nowhere, but is there */
+        if (is_stdout(status))
+            *target = TARGET_STDOUT;
+    }
+    if (S_ISDIR(status->st_mode))
+        *target = TARGET_DIRECTORY;
+    else if (*target == TARGET_STDOUT || S_ISREG(status->st_mode))
+        return 0;
+    else if (S_ISSOCK(status->st_mode))
+        *target = TARGET_SOCKET;
+    else
+        *target = TARGET_IN_PLACE;
+    return 0;
+}
+
+/* Opens a device or a FIFO, which `before` was. */
+static int open_in_place(struct mapproc_atomic_file *file, const struct stat *before,
+                         struct mapproc_error *error)
+{
+    struct stat status;
+
+    if (S_ISBLK(before->st_mode) && !file->force)
+        return refuse(file, 0, "will not overwrite a block device", error);
+    file->fd = open(file->path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+    if (file->fd < 0)
+        return fail(file, errno, "cannot open", error);
+    if (fstat(file->fd, &status) != 0)
+        return fail(file, errno, "cannot stat", error);
+    if (status.st_dev != before->st_dev || status.st_ino != before->st_ino ||
+        status.st_rdev != before->st_rdev)
+        return refuse(file, EEXIST, "another file took its name", error);
+    return MAPPROC_OK;
+}
+
+static int open_stdout(struct mapproc_atomic_file *file, struct mapproc_error *error)
+{
+    file->fd = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+    if (file->fd < 0)
+        return fail(file, errno, "cannot open", error);
+    return MAPPROC_OK;
+}
+
+/* ---- the temporary ---- */
+
+static int open_directory(struct mapproc_atomic_file *file, struct mapproc_error *error)
+{
+    size_t length = (size_t)(file->name - file->path);
+    char *directory = length > 0 ? strndup(file->path, length) : strdup(".");
+
+    if (directory == NULL)
+        return fail(file, ENOMEM, "cannot create", error);
+    file->directory = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    free(directory);
+    if (file->directory < 0)
+        return fail(file, errno, "cannot open its directory", error);
+    return MAPPROC_OK;
+}
+
+/* Makes a new name for the temporary. Returns 0 or an errno. */
+static int name_temporary(struct mapproc_atomic_file *file, size_t kept)
+{
+    size_t length = strnlen(file->name, kept + 1);
+    uint64_t number;
+
+    if (getrandom(&number, sizeof(number), 0) != (ssize_t)sizeof(number))
+        return errno;
+    if (length > kept) {
+        length = kept;
+        while (length > 0 && ((unsigned char)file->name[length] & 0xc0) == 0x80)
+            length--; /* some file systems want whole characters */
+    }
+    (void)snprintf(file->temporary, sizeof(file->temporary), ".%.*s.mapproc-%016" PRIx64,
+                   (int)length, file->name, number);
+    return 0;
+}
+
+static int create_temporary(struct mapproc_atomic_file *file, struct mapproc_error *error)
+{
+    size_t kept = NAME_KEPT;
+    int system_error = EEXIST;
+
+    for (int i = 0; i < ATTEMPTS; i++) {
+        system_error = name_temporary(file, kept);
+        if (system_error != 0)
+            break;
+        /* Noted first: a signal handler must find it, and harms nothing if it is not there yet. */
+        atomic_store(&file->has_temporary, true);
+        file->fd = openat(file->directory, file->temporary,
+                          O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+        if (file->fd >= 0)
+            return MAPPROC_OK;
+        system_error = errno;
+        atomic_store(&file->has_temporary, false);
+        if (system_error == ENAMETOOLONG && kept == NAME_KEPT)
+            kept = NAME_KEPT_SHORT;
+        else if (system_error != EEXIST && system_error != EINTR)
+            break;
+    }
+    return fail(file, system_error, "cannot create a file beside it", error);
+}
+
+/* ---- open ---- */
+
+static int open_target(struct mapproc_atomic_file *file, struct mapproc_error *error)
+{
+    enum target target;
+    struct stat status;
+    int result;
+
+    if (*file->name == '\0' || strcmp(file->name, ".") == 0 || strcmp(file->name, "..") == 0)
+        return refuse(file, 0, "is not the name of a file", error);
+    result = find_target(file->path, &status, &target);
+    if (result != 0)
+        return fail(file, result, "cannot create", error);
+    file->direct = target == TARGET_IN_PLACE || target == TARGET_STDOUT;
+    switch (target) {
+    case TARGET_DIRECTORY:
+        return refuse(file, EISDIR, "cannot create", error);
+    case TARGET_SOCKET:
+        return refuse(file, 0, "cannot write to a socket", error);
+    case TARGET_IN_PLACE:
+        return open_in_place(file, &status, error);
+    case TARGET_STDOUT:
+        return open_stdout(file, error);
+    case TARGET_EXISTING:
+        if (!file->force)
+            return refuse(file, EEXIST, "will not replace it", error);
+        break;
+    case TARGET_NEW:
+        break;
+    }
+    result = open_directory(file, error);
+    if (result != MAPPROC_OK)
+        return result;
+    return create_temporary(file, error);
+}
+
+int mapproc_atomic_file_open(struct mapproc_atomic_file *file, const char *path, bool force,
+                             struct mapproc_error *error)
+{
+    const char *slash = strrchr(path, '/');
+    int result;
+
+    file->path = path;
+    file->name = slash != NULL ? slash + 1 : path;
+    file->fd = -1;
+    file->directory = -1;
+    file->direct = false;
+    file->force = force;
+    file->write_error = 0;
+    atomic_init(&file->has_temporary, false);
+    result = open_target(file, error);
+    if (result != MAPPROC_OK)
+        mapproc_atomic_file_abort(file);
+    return result;
+}
+
+/* ---- write ---- */
+
+/* Waits until somebody takes what was written before. Returns 0 or an errno. */
+static int wait_writable(int fd)
+{
+    struct pollfd poll_fd = {.fd = fd, .events = POLLOUT};
+
+    return poll(&poll_fd, 1, -1) >= 0 || errno == EINTR ? 0 : errno;
+}
+
+int mapproc_atomic_file_write(struct mapproc_atomic_file *file, const void *data, size_t length,
+                              struct mapproc_error *error)
+{
+    const char *rest = data;
+
+    while (length > 0 && file->write_error == 0) {
+        ssize_t n = write(file->fd, rest, length);
+
+        if (n > 0) {
+            rest += n;
+            length -= (size_t)n;
+        } else if (n == 0) {
+            file->write_error = EIO; /* to try again would never end */
+        } else if (errno == EAGAIN) {
+            file->write_error = wait_writable(file->fd);
+        } else if (errno != EINTR) {
+            file->write_error = errno;
+        }
+    }
+    if (file->write_error != 0)
+        return fail(file, file->write_error, "cannot write", error);
+    return MAPPROC_OK;
+}
+
+/* ---- commit ---- */
+
+/* The process's umask. There is no call that only asks for it. */
+static mode_t find_umask(void)
+{
+    static const char key[] = "\nUmask:\t";
+    char *text = mapproc_text_file_read("/proc/self/status", STATUS_MAX);
+    const char *found = text != NULL ? strstr(text, key) : NULL;
+    mode_t mask;
+
+    if (found != NULL) {
+        mask = (mode_t)strtoul(found + strlen(key), NULL, 8) & PERMISSIONS;
+    } else {
+        mask = umask(077); /* for a moment, to the safe side, also for other threads */
+        (void)umask(mask);
+    }
+    free(text);
+    return mask;
+}
+
+/*
+ * Gives the temporary the permissions that the target shall have. Where that fails it stays with
+ * fewer, which is no reason to lose the data.
+ */
+static void set_permissions(const struct mapproc_atomic_file *file)
+{
+    struct stat old, new;
+    mode_t mode;
+
+    if (file->force && fstatat(file->directory, file->name, &old, AT_SYMLINK_NOFOLLOW) == 0 &&
+        S_ISREG(old.st_mode)) {
+        mode = old.st_mode & PERMISSIONS;
+        if (fstat(file->fd, &new) != 0)
+            return;
+        if (new.st_uid != old.st_uid)
+            (void)!fchown(file->fd, old.st_uid, (gid_t)-1);
+        if (new.st_gid != old.st_gid && fchown(file->fd, (uid_t)-1, old.st_gid) != 0)
+            mode &= ~(mode_t)S_IRWXG | (mode & S_IRWXO)
+                                           << 3; /* to this group not more than to all */
+    } else {
+        mode = NEW_MODE & ~find_umask();
+    }
+    (void)!fchmod(file->fd, mode);
+}
+
+/* Closes the file. Returns 0 or the errno of an error that was kept until now. */
+static int close_file(struct mapproc_atomic_file *file)
+{
+    int fd = file->fd;
+
+    file->fd = -1;
+    return close(fd) != 0 && errno != EINTR ? errno : 0; /* it is closed even after EINTR */
+}
+
+/* Gives the temporary the target's name, which must be free, where there is no RENAME_NOREPLACE. */
+static int place_by_link(const struct mapproc_atomic_file *file)
+{
+    struct stat status;
+
+    if (linkat(file->directory, file->temporary, file->directory, file->name, 0) == 0) {
+        (void)unlinkat(file->directory, file->temporary, 0);
+        return 0;
+    }
+    if (errno != EPERM && errno != EOPNOTSUPP && errno != ENOSYS && errno != EINVAL)
+        return errno;
+    /* No links either: what is left is to look, and to hope that nobody is as quick. */
+    if (fstatat(file->directory, file->name, &status, AT_SYMLINK_NOFOLLOW) == 0)
+        return EEXIST;
+    if (errno != ENOENT)
+        return errno;
+    return renameat(file->directory, file->temporary, file->directory, file->name) == 0 ? 0 : errno;
+}
+
+/* Gives the temporary the target's name. Returns 0 or an errno. */
+static int place(const struct mapproc_atomic_file *file)
+{
+    unsigned flags = file->force ? 0 : RENAME_NOREPLACE;
+
+    if (renameat2(file->directory, file->temporary, file->directory, file->name, flags) == 0)
+        return 0;
+    if (!file->force && (errno == EINVAL || errno == ENOSYS))
+        return place_by_link(file);
+    return errno;
+}
+
+static int commit_in_place(struct mapproc_atomic_file *file, struct mapproc_error *error)
+{
+    struct stat status;
+    int system_error;
+
+    if (fstat(file->fd, &status) == 0 && S_ISBLK(status.st_mode) && fsync(file->fd) != 0)
+        return fail(file, errno, "cannot write it to the disk", error);
+    system_error = close_file(file);
+    if (system_error != 0)
+        return fail(file, system_error, "cannot write", error);
+    return MAPPROC_OK;
+}
+
+static int commit_temporary(struct mapproc_atomic_file *file, struct mapproc_error *error)
+{
+    int system_error;
+
+    set_permissions(file);
+    /* The first answer is the last: asked again, the kernel may have forgotten the failure. */
+    if (fsync(file->fd) != 0)
+        return fail(file, errno, "cannot write it to the disk", error);
+    system_error = close_file(file);
+    if (system_error != 0)
+        return fail(file, system_error, "cannot write", error);
+    system_error = place(file);
+    if (system_error == EEXIST)
+        return refuse(file, EEXIST, "was created by somebody else meanwhile", error);
+    if (system_error != 0)
+        return fail(file, system_error, "cannot rename the finished file", error);
+    atomic_store(&file->has_temporary, false);
+    /* Some file systems cannot, and say so by EINVAL. */
+    if (fsync(file->directory) != 0 && errno != EINVAL && errno != EOPNOTSUPP)
+        return fail(file, errno, "is complete, but its name may not survive a crash", error);
+    return MAPPROC_OK;
+}
+
+int mapproc_atomic_file_commit(struct mapproc_atomic_file *file, struct mapproc_error *error)
+{
+    int result;
+
+    if (file->write_error != 0)
+        result = fail(file, file->write_error, "cannot write", error);
+    else if (file->direct)
+        result = commit_in_place(file, error);
+    else
+        result = commit_temporary(file, error);
+    mapproc_atomic_file_abort(file);
+    return result;
+}
+
+/* ---- abort ---- */
+
+void mapproc_atomic_file_remove_temporary(const struct mapproc_atomic_file *file)
+{
+    int system_error = errno;
+
+    if (atomic_load(&file->has_temporary))
+        (void)unlinkat(file->directory, file->temporary, 0);
+    errno = system_error;
+}
+
+void mapproc_atomic_file_abort(struct mapproc_atomic_file *file)
+{
+    if (file->fd >= 0)
+        (void)close_file(file);
+    mapproc_atomic_file_remove_temporary(file);
+    atomic_store(&file->has_temporary, false);
+    if (file->directory >= 0)
+        (void)close(file->directory);
+    file->directory = -1;
+}
