@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: MIT */
+/* walk.c - the files of directory trees, one at a time. */
 /*
- * walk.c - the files of directory trees, one at a time.
- *
  * The directories between the root and here are a stack of levels. The names of a directory are
- * read in one go when it is entered. Only the deepest levels have their directory open; when the
- * walk comes back to one that was closed, it is opened again as ".." of the one below, and must be
- * the directory that it was. Names are opened relative to the open directory and never through a
- * symbolic link, so that whoever moves directories meanwhile cannot lead the walk elsewhere.
+ * read in one go when it is entered. Names are opened relative to the open directory that they
+ * were read from and never through a symbolic link, and a level that has to be opened again must
+ * be the directory that it was: whoever moves directories meanwhile cannot lead the walk elsewhere.
  */
 #include "input/walk.h"
 
@@ -21,29 +19,14 @@
 
 #include "base/checked.h"
 #include "base/error.h"
-#include "input/directory_names.h"
 #include "input/exclude.h"
+#include "input/level_stack.h"
 #include "input/long_path.h"
 
 enum {
-    OPEN_LEVELS = 16,
     OPEN_FLAGS = O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NONBLOCK,
-    BUCKETS = 1024, /* power of two */
     FIRST_CAPACITY = 32,
     PATH_SIZE = MAPPROC_PATH_LIMIT + NAME_MAX + 2, /* the longest that is refused, '/' and NUL */
-};
-
-#define NO_LEVEL SIZE_MAX
-
-/* A directory that the walk is in. */
-struct level {
-    int fd; /* -1 while it is not open */
-    dev_t device;
-    ino_t inode;
-    size_t same_bucket;   /* index of the next higher level in its bucket, or NO_LEVEL */
-    size_t prefix_length; /* bytes of its path, with the '/' behind it */
-    struct mapproc_directory_names names;
-    size_t next; /* index of the name to be delivered next */
 };
 
 struct mapproc_walk {
@@ -53,10 +36,7 @@ struct mapproc_walk {
     char **roots; /* those from `next_root` on are still to be walked */
     size_t root_count, root_capacity, next_root;
 
-    struct level *levels; /* from the root down */
-    size_t depth, capacity;
-    size_t buckets[BUCKETS]; /* deepest level by inode: is a directory one of those above it? */
-
+    struct mapproc_level_stack stack;
     char *path; /* of what is looked at; always begins with the prefixes of all levels */
     size_t path_size;
     struct mapproc_directory_reader *reader;
@@ -120,93 +100,6 @@ static int deliver_error(const struct mapproc_walk *walk, int system_error, cons
 
 /* ---- levels ---- */
 
-static size_t *bucket_of(struct mapproc_walk *walk, ino_t inode)
-{
-    return &walk->buckets[(inode ^ (inode >> 10)) & (BUCKETS - 1)];
-}
-
-static bool is_above(struct mapproc_walk *walk, const struct stat *status)
-{
-    for (size_t i = *bucket_of(walk, status->st_ino); i != NO_LEVEL;
-         i = walk->levels[i].same_bucket)
-        if (walk->levels[i].inode == status->st_ino && walk->levels[i].device == status->st_dev)
-            return true;
-    return false;
-}
-
-static void close_level(struct level *level)
-{
-    if (level->fd >= 0)
-        (void)close(level->fd); /* opened for reading: there is nothing left to fail */
-    level->fd = -1;
-}
-
-/* Adds a level below the others; it owns `fd` from now on. False if there is no memory. */
-static bool push_level(struct mapproc_walk *walk, int fd, const struct stat *status,
-                       size_t prefix_length)
-{
-    size_t *bucket = bucket_of(walk, status->st_ino);
-
-    if (walk->depth == walk->capacity) {
-        size_t capacity = walk->capacity > 0 ? 2 * walk->capacity : FIRST_CAPACITY;
-        struct level *larger = reallocarray(walk->levels, capacity, sizeof(*larger));
-
-        if (larger == NULL) {
-            (void)close(fd);
-            return false;
-        }
-        walk->levels = larger;
-        walk->capacity = capacity;
-    }
-    if (walk->depth >= OPEN_LEVELS)
-        close_level(&walk->levels[walk->depth - OPEN_LEVELS]);
-    walk->levels[walk->depth] = (struct level){
-        .fd = fd,
-        .device = status->st_dev,
-        .inode = status->st_ino,
-        .same_bucket = *bucket,
-        .prefix_length = prefix_length,
-    };
-    *bucket = walk->depth++;
-    return true;
-}
-
-/* Takes the lowest level away and leaves its descriptor to the caller. */
-static int pop_level(struct mapproc_walk *walk)
-{
-    struct level *level = &walk->levels[--walk->depth];
-
-    *bucket_of(walk, level->inode) = level->same_bucket;
-    mapproc_directory_names_free(&level->names);
-    return level->fd;
-}
-
-/* Takes over `fd` if it is the directory of the level. */
-static bool adopt(struct level *level, int fd)
-{
-    struct stat status;
-
-    if (fd < 0)
-        return false;
-    if (fstat(fd, &status) != 0 || status.st_dev != level->device ||
-        status.st_ino != level->inode) {
-        (void)close(fd);
-        errno = ESTALE;
-        return false;
-    }
-    level->fd = fd;
-    return true;
-}
-
-/* Opens a level's directory again: from `below`, which was in it, or by its path. */
-static bool reopen_level(struct mapproc_walk *walk, struct level *level, int below)
-{
-    if (below >= 0 && adopt(level, openat(below, "..", OPEN_FLAGS)))
-        return true;
-    walk->path[level->prefix_length] = '\0';
-    return adopt(level, mapproc_long_path_open(walk->path, OPEN_FLAGS));
-}
-
 /*
  * Goes up one level. Delivers an error if the directory there cannot be found again and there is
  * something left in it; that is then left out.
@@ -214,24 +107,18 @@ static bool reopen_level(struct mapproc_walk *walk, struct level *level, int bel
 static int leave_level(struct mapproc_walk *walk, struct mapproc_entry *entry,
                        struct mapproc_error *error)
 {
-    int below = pop_level(walk);
-    struct level *level = walk->depth > 0 ? &walk->levels[walk->depth - 1] : NULL;
-    int result = MAPPROC_OK;
+    bool found = mapproc_level_stack_pop(&walk->stack, walk->path);
+    struct mapproc_level *level = mapproc_level_stack_top(&walk->stack);
+    int system_error = errno, result;
 
-    if (level != NULL && level->fd < 0 && !reopen_level(walk, level, below) &&
-        level->next < level->names.count) {
-        int system_error = errno;
-
-        level->next = level->names.count;
-        if (level->prefix_length > 1)
-            walk->path[level->prefix_length - 1] = '\0';
-        result =
-            deliver_error(walk, system_error,
-                          "cannot go back to the directory and walk the rest of it", entry, error);
-        walk->path[level->prefix_length - 1] = '/';
-    }
-    if (below >= 0)
-        (void)close(below);
+    if (found || level->next == level->names.count)
+        return MAPPROC_OK;
+    level->next = level->names.count;
+    if (level->prefix_length > 1)
+        walk->path[level->prefix_length - 1] = '\0';
+    result = deliver_error(walk, system_error, "cannot go back to the directory for the rest of it",
+                           entry, error);
+    walk->path[level->prefix_length - 1] = '/';
     return result;
 }
 
@@ -243,12 +130,11 @@ static int enter_directory(struct mapproc_walk *walk, int fd, const struct stat 
                            struct mapproc_entry *entry, struct mapproc_error *error)
 {
     size_t length = strlen(walk->path);
-    struct level *level;
+    struct mapproc_level *level = mapproc_level_stack_push(&walk->stack, fd, status, length);
     int system_error, result = MAPPROC_OK;
 
-    if (!push_level(walk, fd, status, length) || !reserve_path(walk, length + 2))
+    if (level == NULL || !reserve_path(walk, length + 2))
         return set_no_memory(error);
-    level = &walk->levels[walk->depth - 1];
     system_error = mapproc_directory_reader_read(walk->reader, fd, &level->names);
     if (system_error == ENOMEM)
         return set_no_memory(error);
@@ -263,14 +149,14 @@ static int enter_directory(struct mapproc_walk *walk, int fd, const struct stat 
 
 static bool is_elsewhere(const struct mapproc_walk *walk, const struct stat *status)
 {
-    return walk->one_file_system && status->st_dev != walk->levels[0].device;
+    return walk->one_file_system && status->st_dev != walk->stack.levels[0].device;
 }
 
 /* The current path leads to a directory of that name in the lowest level. */
 static int visit_directory(struct mapproc_walk *walk, const char *name, struct mapproc_entry *entry,
                            struct mapproc_error *error)
 {
-    int parent = walk->levels[walk->depth - 1].fd;
+    int parent = mapproc_level_stack_top(&walk->stack)->fd;
     struct stat status;
     int fd;
 
@@ -294,7 +180,7 @@ static int visit_directory(struct mapproc_walk *walk, const char *name, struct m
         (void)close(fd);
         return deliver_skipped(walk, MAPPROC_SKIP_OTHER_FILE_SYSTEM, entry, error);
     }
-    if (is_above(walk, &status)) {
+    if (mapproc_level_stack_has(&walk->stack, &status)) {
         (void)close(fd);
         return deliver_skipped(walk, MAPPROC_SKIP_LOOP, entry, error);
     }
@@ -305,7 +191,7 @@ static int visit_directory(struct mapproc_walk *walk, const char *name, struct m
 static int visit_name(struct mapproc_walk *walk, struct mapproc_entry *entry,
                       struct mapproc_error *error)
 {
-    struct level *level = &walk->levels[walk->depth - 1];
+    struct mapproc_level *level = mapproc_level_stack_top(&walk->stack);
     const struct mapproc_listed_name *name = level->names.sorted[level->next++];
     bool is_directory = name->type == DT_DIR;
     size_t length = strlen(name->text) - is_directory;
@@ -316,8 +202,8 @@ static int visit_name(struct mapproc_walk *walk, struct mapproc_entry *entry,
     end = walk->path + level->prefix_length;
     memcpy(end, name->text, length);
     end[length] = '\0';
-    if (mapproc_excludes_match(&walk->excludes, end, walk->path + walk->levels[0].prefix_length,
-                               is_directory))
+    if (mapproc_excludes_match(&walk->excludes, end,
+                               walk->path + walk->stack.levels[0].prefix_length, is_directory))
         return deliver_skipped(walk, MAPPROC_SKIP_EXCLUDED, entry, error);
     if (level->prefix_length + length > MAPPROC_PATH_LIMIT)
         return deliver_error(walk, ENAMETOOLONG, "cannot open", entry, error);
@@ -385,8 +271,7 @@ struct mapproc_walk *mapproc_walk_create(const struct mapproc_walk_options *opti
     if (walk != NULL) {
         walk->one_file_system = options->one_file_system;
         walk->reader = mapproc_directory_reader_create();
-        for (size_t i = 0; i < BUCKETS; i++)
-            walk->buckets[i] = NO_LEVEL;
+        mapproc_level_stack_init(&walk->stack);
         if (walk->reader != NULL &&
             mapproc_excludes_init(&walk->excludes, options->excludes, options->exclude_count))
             return walk;
@@ -400,17 +285,11 @@ void mapproc_walk_destroy(struct mapproc_walk *walk)
 {
     if (walk == NULL)
         return;
-    while (walk->depth > 0) {
-        int fd = pop_level(walk);
-
-        if (fd >= 0)
-            (void)close(fd);
-    }
     for (size_t i = walk->next_root; i < walk->root_count; i++)
         free(walk->roots[i]);
     mapproc_excludes_destroy(&walk->excludes);
     mapproc_directory_reader_destroy(walk->reader);
-    free(walk->levels);
+    mapproc_level_stack_destroy(&walk->stack);
     free(walk->roots);
     free(walk->path);
     free(walk);
@@ -445,13 +324,12 @@ int mapproc_walk_next(struct mapproc_walk *walk, struct mapproc_entry *entry,
 
     *entry = (struct mapproc_entry){.kind = MAPPROC_ENTRY_END};
     while (result == MAPPROC_OK && entry->kind == MAPPROC_ENTRY_END) {
-        if (walk->depth > 0) {
-            const struct level *level = &walk->levels[walk->depth - 1];
+        const struct mapproc_level *level = mapproc_level_stack_top(&walk->stack);
 
-            if (level->next < level->names.count)
-                result = visit_name(walk, entry, error);
-            else
-                result = leave_level(walk, entry, error);
+        if (level != NULL && level->next < level->names.count) {
+            result = visit_name(walk, entry, error);
+        } else if (level != NULL) {
+            result = leave_level(walk, entry, error);
         } else if (walk->next_root < walk->root_count) {
             char *root = walk->roots[walk->next_root++];
 

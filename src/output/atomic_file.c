@@ -16,6 +16,7 @@
 
 #include "base/error.h"
 #include "base/text_file.h"
+#include "output/output_target.h"
 
 enum {
     MARK_LENGTH = 1 + 9 + 16, /* "." in front, ".mapproc-" and the digits behind */
@@ -39,48 +40,7 @@ static int refuse(const struct mapproc_atomic_file *file, int system_error, cons
     return mapproc_error_set(error, MAPPROC_REFUSED, system_error, file->path, "%s", what);
 }
 
-/* ---- what the target is ---- */
-
-enum target {
-    TARGET_NEW,      /* to be made, or to be replaced if that is allowed */
-    TARGET_EXISTING, /* a file, or a symbolic link that stands for itself */
-    TARGET_IN_PLACE, /* a device or a FIFO */
-    TARGET_STDOUT,   /* a link to what standard output is */
-    TARGET_DIRECTORY,
-    TARGET_SOCKET,
-};
-
-static bool is_stdout(const struct stat *status)
-{
-    struct stat out;
-
-    return fstat(STDOUT_FILENO, &out) == 0 && out.st_dev == status->st_dev &&
-           out.st_ino == status->st_ino;
-}
-
-/* Finds out what is at the target. Returns 0 or an errno. */
-static int find_target(const char *path, struct stat *status, enum target *target)
-{
-    *target = TARGET_NEW;
-    if (lstat(path, status) != 0)
-        return errno == ENOENT ? 0 : errno;
-    *target = TARGET_EXISTING;
-    if (S_ISLNK(status->st_mode)) {
-        if (stat(path, status) != 0)
-            return 0; /* leads nowhere, but is there */
-        if (is_stdout(status))
-            *target = TARGET_STDOUT;
-    }
-    if (S_ISDIR(status->st_mode))
-        *target = TARGET_DIRECTORY;
-    else if (*target == TARGET_STDOUT || S_ISREG(status->st_mode))
-        return 0;
-    else if (S_ISSOCK(status->st_mode))
-        *target = TARGET_SOCKET;
-    else
-        *target = TARGET_IN_PLACE;
-    return 0;
-}
+/* ---- output in place ---- */
 
 /* Opens a device or a FIFO, which `before` was. */
 static int open_in_place(struct mapproc_atomic_file *file, const struct stat *before,
@@ -172,30 +132,30 @@ static int create_temporary(struct mapproc_atomic_file *file, struct mapproc_err
 
 static int open_target(struct mapproc_atomic_file *file, struct mapproc_error *error)
 {
-    enum target target;
+    enum mapproc_output_target target;
     struct stat status;
     int result;
 
     if (*file->name == '\0' || strcmp(file->name, ".") == 0 || strcmp(file->name, "..") == 0)
         return refuse(file, 0, "is not the name of a file", error);
-    result = find_target(file->path, &status, &target);
+    result = mapproc_output_target_find(file->path, &status, &target);
     if (result != 0)
         return fail(file, result, "cannot create", error);
-    file->direct = target == TARGET_IN_PLACE || target == TARGET_STDOUT;
+    file->direct = target == MAPPROC_TARGET_IN_PLACE || target == MAPPROC_TARGET_STDOUT;
     switch (target) {
-    case TARGET_DIRECTORY:
+    case MAPPROC_TARGET_DIRECTORY:
         return refuse(file, EISDIR, "cannot create", error);
-    case TARGET_SOCKET:
+    case MAPPROC_TARGET_SOCKET:
         return refuse(file, 0, "cannot write to a socket", error);
-    case TARGET_IN_PLACE:
+    case MAPPROC_TARGET_IN_PLACE:
         return open_in_place(file, &status, error);
-    case TARGET_STDOUT:
+    case MAPPROC_TARGET_STDOUT:
         return open_stdout(file, error);
-    case TARGET_EXISTING:
+    case MAPPROC_TARGET_EXISTING:
         if (!file->force)
             return refuse(file, EEXIST, "will not replace it", error);
         break;
-    case TARGET_NEW:
+    case MAPPROC_TARGET_NEW:
         break;
     }
     result = open_directory(file, error);
