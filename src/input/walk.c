@@ -11,13 +11,11 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/checked.h"
 #include "base/error.h"
 #include "input/exclude.h"
 #include "input/level_stack.h"
@@ -26,7 +24,6 @@
 enum {
     OPEN_FLAGS = O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NONBLOCK,
     FIRST_CAPACITY = 32,
-    PATH_SIZE = MAPPROC_PATH_LIMIT + NAME_MAX + 2, /* the longest that is refused, '/' and NUL */
 };
 
 struct mapproc_walk {
@@ -49,18 +46,18 @@ static int set_no_memory(struct mapproc_error *error)
 
 /* ---- the path ---- */
 
+/* Makes room for `size` bytes, which is little more than MAPPROC_PATH_LIMIT at most. */
 static bool reserve_path(struct mapproc_walk *walk, size_t size)
 {
-    size_t larger_size = mapproc_min_u64(PATH_SIZE, 2 * size);
     char *larger;
 
     if (size <= walk->path_size)
         return true;
-    larger = realloc(walk->path, larger_size);
+    larger = realloc(walk->path, 2 * size);
     if (larger == NULL)
         return false;
     walk->path = larger;
-    walk->path_size = larger_size;
+    walk->path_size = 2 * size;
     return true;
 }
 
