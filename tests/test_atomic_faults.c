@@ -358,7 +358,7 @@ static int clear(void **state)
 {
     (void)state;
     output_faults_disarm();
-    return system("find . -mindepth 1 -delete");
+    return chdir(scratch.path) == 0 ? system("find . -mindepth 1 -delete") : -1;
 }
 
 int main(void)

@@ -510,7 +510,7 @@ static int clear(void **state)
     if (mounted && umount2("mount", MNT_DETACH) != 0)
         return -1;
     mounted = false;
-    return system("find . -mindepth 1 -delete");
+    return chdir(scratch.path) == 0 ? system("find . -mindepth 1 -delete") : -1;
 }
 
 int main(void)

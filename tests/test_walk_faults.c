@@ -376,8 +376,7 @@ static int leave_scratch(void **state)
 static int clear(void **state)
 {
     (void)state;
-    run_command("rm -rf -- *");
-    return 0;
+    return chdir(scratch.path) == 0 ? system("rm -rf -- *") : -1;
 }
 
 int main(void)
