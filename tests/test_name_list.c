@@ -245,6 +245,30 @@ static void standard_input_is_a_list(void **state)
     assert_int_equal(close(saved), 0);
 }
 
+/* A pipe that somebody else has opened, so that a read of it would block. */
+static void waiting_for_standard_input_can_be_ended(void **state)
+{
+    int saved = dup(STDIN_FILENO), wake = eventfd(1, EFD_CLOEXEC), fds[2];
+    struct mapproc_name_list *list;
+    struct mapproc_entry entry;
+
+    (void)state;
+    assert_true(wake >= 0);
+    assert_int_equal(pipe(fds), 0);
+    assert_int_equal(dup2(fds[0], STDIN_FILENO), STDIN_FILENO);
+    list = mapproc_name_list_open("-", '\n', wake, NULL);
+    assert_non_null(list);
+    (void)alarm(60); /* or it would be waited for without end */
+    assert_int_equal(mapproc_name_list_next(list, &entry, NULL), MAPPROC_CANCELLED);
+    (void)alarm(0);
+    mapproc_name_list_close(list);
+    assert_int_equal(dup2(saved, STDIN_FILENO), STDIN_FILENO);
+    assert_int_equal(close(saved), 0);
+    assert_int_equal(close(fds[0]), 0);
+    assert_int_equal(close(fds[1]), 0);
+    assert_int_equal(close(wake), 0);
+}
+
 /* ---- errors ---- */
 
 static void lists_that_cannot_be_read_are_errors(void **state)
@@ -296,6 +320,7 @@ int main(void)
         cmocka_unit_test(random_bytes_are_parted_at_separators),
         cmocka_unit_test(names_are_delivered_as_they_come),
         cmocka_unit_test(standard_input_is_a_list),
+        cmocka_unit_test(waiting_for_standard_input_can_be_ended),
         cmocka_unit_test(lists_that_cannot_be_read_are_errors),
     };
 
