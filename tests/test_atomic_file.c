@@ -215,6 +215,7 @@ static void owner_and_group_are_kept(void **state)
 
 static void links_stand_for_themselves(void **state)
 {
+    mode_t mask = umask(022);
     char to[64];
 
     (void)state;
@@ -230,9 +231,11 @@ static void links_stand_for_themselves(void **state)
         assert_int_equal(write_file(link, true, "new"), MAPPROC_OK);
         assert_true(readlink(link, to, sizeof(to)) < 0);
         assert_content(link, "new");
+        assert_int_equal(mode_of(link), 0644); /* a new file, not one like the link */
         assert_content("target", "target");
         assert_false(exists("none"));
     }
+    (void)umask(mask);
 }
 
 static void what_is_no_file_is_refused(void **state)

@@ -254,9 +254,9 @@ static void set_permissions(const struct mapproc_atomic_file *file)
             return;
         if (new.st_uid != old.st_uid)
             (void)!fchown(file->fd, old.st_uid, (gid_t)-1);
+        /* A group that could not be kept must not get more than everybody. */
         if (new.st_gid != old.st_gid && fchown(file->fd, (uid_t)-1, old.st_gid) != 0)
-            mode &= ~(mode_t)S_IRWXG | (mode & S_IRWXO)
-                                           << 3; /* to this group not more than to all */
+            mode &= ~(mode_t)S_IRWXG | (mode & S_IRWXO) << 3;
     } else {
         mode = NEW_MODE & ~find_umask();
     }
