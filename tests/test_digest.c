@@ -76,7 +76,7 @@ static void digest_in_chunks(const struct mapproc_digest *digest, const uint8_t 
         cuts[chunks + 1] = cuts[chunks] + (n < left ? n : left);
         chunks++;
     }
-    digest->init(state);
+    assert_true(digest->init(digest, state));
     if (digest->fold != NULL) {
         for (size_t i = chunks; i-- > 0;) {
             size_t length = cuts[i + 1] - cuts[i];
@@ -93,7 +93,9 @@ static void digest_in_chunks(const struct mapproc_digest *digest, const uint8_t 
         for (size_t i = 0; i < chunks; i++)
             feed(digest->update, state, data + cuts[i], cuts[i + 1] - cuts[i], steps);
     }
-    digest->finish(state, out);
+    assert_true(digest->finish(state, out));
+    if (digest->release != NULL)
+        digest->release(state);
     free(state);
 }
 

@@ -13,6 +13,11 @@
  * A serial one leaves the partial operations NULL and has `update` instead, which takes the data
  * itself in file order.
  *
+ * Either way:
+ *
+ *     prepare(digest)                    once before the first init
+ *     init(digest, state) ... release(state)
+ *
  * To add a digest: write one file that defines a struct mapproc_digest, and name it in
  * digest_table.c.
  */
@@ -23,28 +28,39 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "mapproc.h"
+
 enum {
     MAPPROC_DIGEST_MAX = 64,       /* bytes of the longest digest */
     MAPPROC_DIGEST_ALIGNMENT = 64, /* bytes; of every state and every partial */
 };
 
 /*
- * No operation can fail, allocates or takes a lock: they run inside the guard that unwinds from
- * a mapping whose file was cut. Distinct states and partials may be used by distinct threads.
+ * partial_init, partial_update, fold and update cannot fail, allocate nothing and take no lock:
+ * they run inside the guard that unwinds from a mapping whose file was cut. What was abandoned
+ * half-way is good for nothing but release. Distinct states and partials may be used by distinct
+ * threads.
  */
 struct mapproc_digest {
     const char *name; /* as -a takes it: "xxh128" */
     const char *tag;  /* in BSD-style checklists: "XXH128" */
     size_t size;      /* bytes of the finished digest */
 
-    /* Which code does the work, for people: "avx512", "libxxhash 0.8.1". A constant string. */
+    /* Which code does the work, for people: "avx512", "libxxhash 0.8.1". A constant string. Needs
+     * no preparation. */
     const char *(*kernel)(void);
 
     /* A bare digest would be taken for another algorithm's: write the BSD form always. */
     bool always_tagged;
 
+    /* Loads what all states share, to stay until the process ends. Thread-safe, any number of
+     * times. MAPPROC_REFUSED if the algorithm cannot be had here. NULL: nothing to prepare. */
+    int (*prepare)(const struct mapproc_digest *digest, struct mapproc_error *error);
+
     size_t state_size; /* bytes */
-    void (*init)(void *state);
+
+    /* Starts a state. False without memory; then there is nothing to release. */
+    bool (*init)(const struct mapproc_digest *digest, void *state);
 
     size_t (*partial_size)(size_t chunk_length); /* bytes for a chunk */
     void (*partial_init)(void *partial, uint64_t offset);
@@ -53,8 +69,12 @@ struct mapproc_digest {
 
     void (*update)(void *state, const void *data, size_t length);
 
-    /* Writes `size` bytes in canonical (big-endian) order. The state is of no use afterwards. */
-    void (*finish)(void *state, uint8_t *digest);
+    /* Writes `size` bytes in canonical (big-endian) order. The state is then of no use but for
+     * release. False if the library that does the work has failed: there is no digest. */
+    bool (*finish)(void *state, uint8_t *digest);
+
+    /* Frees what init allocated; finished or not. NULL: init allocates nothing. */
+    void (*release)(void *state);
 };
 
 /* The digest of that name, or NULL. */

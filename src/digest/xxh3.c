@@ -132,16 +132,18 @@ static void xxh3_partial_update(void *memory, const void *input, size_t length)
         (void)take(partial->tail, &partial->tail_length, BLOCK, data, length);
 }
 
-static void xxh3_init(void *memory)
+static bool xxh3_init(const struct mapproc_digest *digest, void *memory)
 {
     struct state *state = memory;
 
+    (void)digest;
     /* The 64-bit and the 128-bit variant start alike and differ only when they finish. */
     (void)XXH3_128bits_reset(&state->library);
     memcpy(state->accumulators, state->library.acc, sizeof(state->accumulators));
     state->folded = 0;
     state->holds = false;
     state->tail_length = 0;
+    return true;
 }
 
 static void fold_block(struct state *state, const uint64_t *sums)
@@ -208,20 +210,22 @@ static XXH3_state_t *hand_over(struct state *state)
     return library;
 }
 
-static void xxh128_finish(void *memory, uint8_t *digest)
+static bool xxh128_finish(void *memory, uint8_t *digest)
 {
     XXH128_canonical_t canonical;
 
     XXH128_canonicalFromHash(&canonical, XXH3_128bits_digest(hand_over(memory)));
     memcpy(digest, canonical.digest, sizeof(canonical.digest));
+    return true;
 }
 
-static void xxh3_finish(void *memory, uint8_t *digest)
+static bool xxh3_finish(void *memory, uint8_t *digest)
 {
     XXH64_canonical_t canonical;
 
     XXH64_canonicalFromHash(&canonical, XXH3_64bits_digest(hand_over(memory)));
     memcpy(digest, canonical.digest, sizeof(canonical.digest));
+    return true;
 }
 
 static const char *xxh3_kernel(void)

@@ -10,9 +10,11 @@
 
 #include "digest/digest.h"
 
-static void xxh64_init(void *state)
+static bool xxh64_init(const struct mapproc_digest *digest, void *state)
 {
+    (void)digest;
     (void)XXH64_reset(state, 0);
+    return true;
 }
 
 static void xxh64_update(void *state, const void *data, size_t length)
@@ -20,17 +22,20 @@ static void xxh64_update(void *state, const void *data, size_t length)
     (void)XXH64_update(state, data, length);
 }
 
-static void xxh64_finish(void *state, uint8_t *digest)
+static bool xxh64_finish(void *state, uint8_t *digest)
 {
     XXH64_canonical_t canonical;
 
     XXH64_canonicalFromHash(&canonical, XXH64_digest(state));
     memcpy(digest, canonical.digest, sizeof(canonical.digest));
+    return true;
 }
 
-static void xxh32_init(void *state)
+static bool xxh32_init(const struct mapproc_digest *digest, void *state)
 {
+    (void)digest;
     (void)XXH32_reset(state, 0);
+    return true;
 }
 
 static void xxh32_update(void *state, const void *data, size_t length)
@@ -38,12 +43,13 @@ static void xxh32_update(void *state, const void *data, size_t length)
     (void)XXH32_update(state, data, length);
 }
 
-static void xxh32_finish(void *state, uint8_t *digest)
+static bool xxh32_finish(void *state, uint8_t *digest)
 {
     XXH32_canonical_t canonical;
 
     XXH32_canonicalFromHash(&canonical, XXH32_digest(state));
     memcpy(digest, canonical.digest, sizeof(canonical.digest));
+    return true;
 }
 
 #define TEXT_OF_VALUE(macro) #macro

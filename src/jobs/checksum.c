@@ -49,7 +49,11 @@ static int open_item(void *context, struct mapproc_item *item, struct mapproc_er
         (state = aligned_alloc(MAPPROC_DIGEST_ALIGNMENT, size)) == NULL)
         return mapproc_error_set(error, MAPPROC_FAILED, ENOMEM, item->source.path,
                                  "cannot start a digest");
-    job->digest->init(state->running);
+    if (!job->digest->init(job->digest, state->running)) {
+        free(state);
+        return mapproc_error_set(error, MAPPROC_FAILED, ENOMEM, item->source.path,
+                                 "cannot start a digest");
+    }
     item->state = state;
     return MAPPROC_OK;
 }
@@ -85,15 +89,20 @@ static int close_item(void *context, struct mapproc_item *item, struct mapproc_e
     const struct checksum_job *job = context;
     struct checksum_state *state = item->state;
 
-    (void)error;
-    job->digest->finish(state->running, state->digest);
+    if (!job->digest->finish(state->running, state->digest))
+        return mapproc_error_set(error, MAPPROC_FAILED, 0, item->source.path,
+                                 "%s cannot compute %s", job->digest->kernel(), job->digest->name);
     return MAPPROC_OK;
 }
 
 static void discard_item(void *context, struct mapproc_item *item)
 {
-    (void)context;
-    free(item->state);
+    const struct checksum_job *job = context;
+    struct checksum_state *state = item->state;
+
+    if (state != NULL && job->digest->release != NULL)
+        job->digest->release(state->running);
+    free(state);
     item->state = NULL;
 }
 
@@ -158,6 +167,12 @@ int mapproc_checksum_files(const char *const *paths, size_t count, const char *a
     if (job.digest == NULL)
         return mapproc_error_set(error, MAPPROC_REFUSED, 0, NULL, "unknown algorithm '%.64s'",
                                  algorithm);
+    if (job.digest->prepare != NULL) {
+        int result = job.digest->prepare(job.digest, error);
+
+        if (result != MAPPROC_OK)
+            return result;
+    }
     return mapproc_pipeline_run(job.digest->fold != NULL ? &parallel_job : &serial_job, &job,
                                 mapproc_chunker_find("fixed"), options, error);
 }
