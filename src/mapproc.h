@@ -127,10 +127,10 @@ typedef int (*mapproc_checksum_report)(void *user, const struct mapproc_checksum
 
 /*
  * Computes the standard digest of each of `count` files, using several threads inside each file
- * where the algorithm allows it (xxh128, xxh3) and across files where it does not (xxh64, xxh32).
+ * where the algorithm allows it (xxh128, xxh3, crc32, crc32c) and across files where it does not.
  *
  * paths      file names; "-" is standard input. Borrowed until the call returns.
- * algorithm  "xxh128", "xxh3", "xxh64" or "xxh32"; NULL for xxh128.
+ * algorithm  a name that mapproc_checksum_algorithm() lists; NULL for xxh128.
  * options    NULL for the defaults.
  * report     called for every source, good or bad; an error of one source does not end the job.
  * error      filled if the job as a whole failed; may be NULL.

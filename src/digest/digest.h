@@ -18,8 +18,8 @@
  *     prepare(digest)                    once before the first init
  *     init(digest, state) ... release(state)
  *
- * To add a digest: write one file that defines a struct mapproc_digest, and name it in
- * digest_table.c.
+ * To add a digest of libcrypto: add a row to evp.c. Any other: write one file that defines a struct
+ * mapproc_digest, and name it in digest_table.c.
  */
 #ifndef MAPPROC_DIGEST_DIGEST_H
 #define MAPPROC_DIGEST_DIGEST_H
