@@ -31,8 +31,27 @@ struct totals {
     int status; /* the highest of all files */
 };
 
+enum { NAMES_MAX = 512 }; /* bytes of text that lists all algorithms */
+
+/* "xxh128, xxh3 or xxh64", with a text in front and one behind the first name. */
+static void list_algorithms(char *text, const char *before, const char *after_first)
+{
+    const char *name;
+    size_t length = (size_t)snprintf(text, NAMES_MAX, "%s", before);
+
+    for (size_t i = 0; (name = mapproc_checksum_algorithm(i)) != NULL && length < NAMES_MAX; i++) {
+        const char *separator = i == 0                                      ? ""
+                                : mapproc_checksum_algorithm(i + 1) != NULL ? ", "
+                                                                            : " or ";
+
+        length += (size_t)snprintf(text + length, NAMES_MAX - length, "%s%s%s", separator, name,
+                                   i == 0 ? after_first : "");
+    }
+}
+
 static const char *apply_algorithm(void *settings, const char *value)
 {
+    static char wrong[NAMES_MAX];
     struct settings *mine = settings;
     const char *name;
 
@@ -42,7 +61,8 @@ static const char *apply_algorithm(void *settings, const char *value)
             return NULL;
         }
     }
-    return "must be xxh128, xxh3, xxh64 or xxh32";
+    list_algorithms(wrong, "must be ", "");
+    return wrong;
 }
 
 static const char *apply_tag(void *settings, const char *value)
@@ -54,8 +74,10 @@ static const char *apply_tag(void *settings, const char *value)
     return NULL;
 }
 
+static char algorithm_help[NAMES_MAX]; /* filled before it is printed */
+
 static const struct cli_option options[] = {
-    {"algorithm", 'a', "ALGO", "xxh128 (default), xxh3, xxh64 or xxh32", apply_algorithm},
+    {"algorithm", 'a', "ALGO", algorithm_help, apply_algorithm},
     {"tag", '\0', NULL, "write BSD-style lines: XXH128 (name) = digest", apply_tag},
     {NULL, '\0', NULL, NULL, NULL},
 };
@@ -140,6 +162,7 @@ static int run(int argc, char **argv)
     if (result != CLI_OK)
         return result;
     if (settings.common.help) {
+        list_algorithms(algorithm_help, "", " (default)");
         cli_print_verb_help(&cli_verb_checksum);
         return CLI_OK;
     }
@@ -173,8 +196,9 @@ const struct cli_verb cli_verb_checksum = {
     .operands = "[FILE]...",
     .summary = "Print the standard digest of each FILE, computed on all cores.",
     .details =
-        "Without FILE, or when FILE is -, read standard input. The lines are those of xxhsum;\n"
-        "`xxhsum -c` checks them. A file that changes while it is read is an error.\n"
+        "Without FILE, or when FILE is -, read standard input. The lines are those of xxhsum,\n"
+        "md5sum, sha256sum and b2sum, which check them with -c. A file that changes while it is\n"
+        "read is an error.\n"
         "\n"
         "Exit status: 0 all good, 1 a file is missing or changed, 2 wrong usage, 3 the machine\n"
         "failed (I/O error, no permission, no memory).\n",

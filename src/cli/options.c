@@ -14,6 +14,7 @@ enum {
     OPTIONS_MAX = 40,  /* of one verb */
     LONG_VALUE = 1000, /* getopt_long() answers this plus the index of the option */
     HELP_COLUMN = 27,  /* where explanations start */
+    HELP_WIDTH = 100,  /* columns of a line of help */
 };
 
 static const char *apply_help(void *settings, const char *value)
@@ -233,6 +234,24 @@ int cli_parse_options(const struct cli_verb *verb, int argc, char **argv, void *
     return CLI_OK;
 }
 
+/* Prints a text that starts in HELP_COLUMN, broken between words into lines of HELP_WIDTH. */
+static void print_explanation(const char *text)
+{
+    size_t room = HELP_WIDTH - HELP_COLUMN;
+
+    while (strlen(text) > room) {
+        size_t length = room;
+
+        while (length > 0 && text[length] != ' ')
+            length--;
+        if (length == 0) /* one long word */
+            break;
+        (void)printf("%.*s\n%*s", (int)length, text, HELP_COLUMN, "");
+        text += length + 1;
+    }
+    (void)printf("%s\n", text);
+}
+
 static void print_options(const struct cli_option *options)
 {
     for (; options->name != NULL; options++) {
@@ -243,7 +262,8 @@ static void print_options(const struct cli_option *options)
         (void)snprintf(left + 4, sizeof(left) - 4, "--%s%s%s", options->name,
                        options->argument != NULL ? "=" : "",
                        options->argument != NULL ? options->argument : "");
-        (void)printf("  %-*s %s\n", HELP_COLUMN - 3, left, options->help);
+        (void)printf("  %-*s ", HELP_COLUMN - 3, left);
+        print_explanation(options->help);
     }
 }
 
