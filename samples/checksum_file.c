@@ -20,8 +20,8 @@ static int print_checksum(void *user, const struct mapproc_checksum *checksum)
         ++*failures;
         return MAPPROC_OK; /* go on with the other files */
     }
-    for (size_t i = 0; i < checksum->digest_size; i++)
-        printf("%02x", checksum->digest[i]);
+    for (size_t i = 0; i < checksum->digests[0].size; i++)
+        printf("%02x", checksum->digests[0].bytes[i]);
     printf("  %s\n", checksum->path);
     return MAPPROC_OK;
 }

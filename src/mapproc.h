@@ -106,16 +106,22 @@ struct mapproc_options {
     void *note_user;
 };
 
-/* The digest of one source, or why there is none. Valid during the report call only. */
+/* One digest of a source. Valid during the report call only. */
+struct mapproc_digest_value {
+    const char *algorithm; /* "xxh128" */
+    const char *tag;       /* "XXH128", as in BSD-style checklists */
+    const uint8_t *bytes;  /* canonical (big-endian) */
+    size_t size;           /* bytes */
+    int always_tagged;     /* its checklist lines are always in BSD form */
+};
+
+/* The digests of one source, or why there are none. Valid during the report call only. */
 struct mapproc_checksum {
-    const char *path;                  /* the caller's string */
-    uint64_t size;                     /* bytes digested */
-    const char *algorithm;             /* "xxh128" */
-    const char *tag;                   /* "XXH128", as in BSD-style checklists */
-    const uint8_t *digest;             /* canonical (big-endian) bytes; NULL after an error */
-    size_t digest_size;                /* bytes */
-    int always_tagged;                 /* its checklist lines are always in BSD form */
-    const struct mapproc_error *error; /* NULL if all is well */
+    const char *path;                           /* the caller's string */
+    uint64_t size;                              /* bytes digested */
+    const struct mapproc_digest_value *digests; /* in the order of the algorithms */
+    size_t digest_count;                        /* 0 after an error */
+    const struct mapproc_error *error;          /* NULL if all is well */
 };
 
 /*
@@ -126,23 +132,25 @@ struct mapproc_checksum {
 typedef int (*mapproc_checksum_report)(void *user, const struct mapproc_checksum *checksum);
 
 /*
- * Computes the standard digest of each of `count` files, using several threads inside each file
- * where the algorithm allows it (xxh128, xxh3, crc32, crc32c) and across files where it does not.
+ * Computes the standard digests of each of `count` files, each file read once, using several threads
+ * inside each file where the algorithms allow it (mapproc_checksum_algorithm() lists them; xxh128,
+ * xxh3, crc32 and crc32c do) and across files where they do not.
  *
- * paths      file names; "-" is standard input. Borrowed until the call returns.
- * algorithm  a name that mapproc_checksum_algorithm() lists; NULL for xxh128.
- * options    NULL for the defaults.
- * report     called for every source, good or bad; an error of one source does not end the job.
- * error      filled if the job as a whole failed; may be NULL.
+ * paths       file names; "-" is standard input. Borrowed until the call returns.
+ * algorithms  one name or several, separated by commas ("xxh128,sha256"); NULL for xxh128.
+ * options     NULL for the defaults.
+ * report      called for every source, good or bad; an error of one source does not end the job.
+ * error       filled if the job as a whole failed; may be NULL.
  *
  * Returns MAPPROC_OK if the job ran to its end, even if sources failed (their reports say so);
- * MAPPROC_CANCELLED; or what a report returned, and then `error->what` is empty.
- * Thread-safe: any number of jobs may run at once in one process. The process gets a SIGBUS
- * handler that stays installed; it passes on every SIGBUS that is not about a file being read
- * here.
+ * MAPPROC_REFUSED for options or algorithms that make no sense; MAPPROC_CANCELLED; or what a report
+ * returned, and then `error->what` is empty. Thread-safe: any number of jobs may run at once in one
+ * process. The process gets a SIGBUS handler that stays installed; it passes on every SIGBUS that is
+ * not about a file being read here.
  */
 MAPPROC_API int mapproc_checksum_files(const char *const *paths, size_t count,
-                                       const char *algorithm, const struct mapproc_options *options,
+                                       const char *algorithms,
+                                       const struct mapproc_options *options,
                                        mapproc_checksum_report report, void *user,
                                        struct mapproc_error *error);
 

@@ -17,17 +17,25 @@ if sanitized; then
 else
     large=${MAPPROC_TEST_LARGE:-512M}
 fi
-huge=64G # sparse, too: a run over it takes a minute, but none is let go to its end
+huge=16G # sparse, too: a run over it takes a minute, but none is let go to its end
 
 random_file small1 100000
 random_file small2 3000000
 small_lines=$(xxhsum -H2 small1 small2)
 mebibyte=$((1024 * 1024))
 
-# A sparse file whose pages are not in memory.
+# A file whose pages are not in memory and that takes little room: sparse, but with no hole that is
+# so large that it would not be read.
 make_sparse() {
     truncate -s 0 "$1"
     truncate -s "$2" "$1"
+    python3 -c '
+import os, sys
+fd = os.open(sys.argv[1], os.O_WRONLY)
+for offset in range(0, os.fstat(fd).st_size, 1 << 20):
+    os.pwrite(fd, b"x", offset)
+os.fsync(fd)
+os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)' "$1"
 }
 
 # Starts a command in the background, its output where run() puts it. Leaves its $pid.

@@ -15,21 +15,24 @@
 
 static struct test_random rng;
 
-static size_t a_sixteenth(void *context, size_t length)
+static size_t a_sixteenth(void *context, const struct mapproc_item *item, size_t length)
 {
     (void)context;
+    (void)item;
     return length / 16;
 }
 
-static size_t as_much(void *context, size_t length)
+static size_t as_much(void *context, const struct mapproc_item *item, size_t length)
 {
     (void)context;
+    (void)item;
     return length;
 }
 
-static size_t nothing(void *context, size_t length)
+static size_t nothing(void *context, const struct mapproc_item *item, size_t length)
 {
     (void)context;
+    (void)item;
     (void)length;
     return 0;
 }
@@ -54,7 +57,7 @@ static struct mapproc_budget_request make_request(const struct mapproc_job *job)
 static void check_sum(const struct mapproc_budget *budget,
                       const struct mapproc_budget_request *request)
 {
-    size_t scratch = request->job->scratch_size(NULL, budget->chunk_size);
+    size_t scratch = request->job->scratch_size(NULL, NULL, budget->chunk_size);
     uint64_t per_chunk = mapproc_buddy_block_size(budget->chunk_size) +
                          (scratch > 0 ? mapproc_buddy_block_size(scratch) : 0);
     uint64_t arenas = (uint64_t)budget->scratch * request->nodes;

@@ -32,15 +32,15 @@ static int check_report(void *user, const struct mapproc_checksum *checksum)
     assert_ptr_equal(checksum->path, paths[i]);
     if (checksum->error != NULL) {
         seen->errors++;
-        assert_null(checksum->digest);
+        assert_int_equal(checksum->digest_count, 0);
         assert_ptr_equal(checksum->error->path, paths[i]);
         return seen->answer;
     }
-    assert_string_equal(checksum->algorithm, "xxh128");
-    assert_string_equal(checksum->tag, "XXH128");
-    assert_int_equal(checksum->digest_size, sizeof(expected[i]));
+    assert_string_equal(checksum->digests[0].algorithm, "xxh128");
+    assert_string_equal(checksum->digests[0].tag, "XXH128");
+    assert_int_equal(checksum->digests[0].size, sizeof(expected[i]));
     assert_true(checksum->size == sizes[i]);
-    assert_memory_equal(checksum->digest, &expected[i], sizeof(expected[i]));
+    assert_memory_equal(checksum->digests[0].bytes, &expected[i], sizeof(expected[i]));
     return seen->answer;
 }
 

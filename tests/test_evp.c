@@ -98,7 +98,7 @@ static int take_report(void *user, const struct mapproc_checksum *checksum)
 
     if (checksum->error == NULL) {
         seen->good++;
-        memcpy(seen->digest, checksum->digest, checksum->digest_size);
+        memcpy(seen->digest, checksum->digests[0].bytes, checksum->digests[0].size);
     } else {
         seen->bad++;
         seen->error = *checksum->error;

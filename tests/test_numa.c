@@ -211,18 +211,21 @@ struct watch {
     uint64_t committed;
 };
 
-static const char *watch_next(void *context)
+static int watch_next(void *context, struct mapproc_item *item, struct mapproc_error *error)
 {
     struct watch *watch = context;
     bool first = !watch->taken;
 
+    (void)error;
     watch->taken = true;
-    return first ? path : NULL;
+    item->source.path = path;
+    return first;
 }
 
-static size_t watch_scratch(void *context, size_t length)
+static size_t watch_scratch(void *context, const struct mapproc_item *item, size_t length)
 {
     (void)context;
+    (void)item;
     (void)length;
     return 0;
 }

@@ -57,22 +57,28 @@ static void expect(struct watch *watch, bool good)
         atomic_fetch_add(&watch->wrong, 1);
 }
 
-static const char *watch_next(void *context)
+static int watch_next(void *context, struct mapproc_item *item, struct mapproc_error *error)
 {
     struct watch *watch = context;
 
-    return watch->next < watch->count ? watch->paths[watch->next++] : NULL;
+    (void)error;
+    if (watch->next == watch->count)
+        return 0;
+    item->source.path = watch->paths[watch->next++];
+    return 1;
 }
 
-static size_t watch_scratch_size(void *context, size_t length)
+static size_t watch_scratch_size(void *context, const struct mapproc_item *item, size_t length)
 {
     (void)context;
+    (void)item;
     return length;
 }
 
-static size_t no_scratch(void *context, size_t length)
+static size_t no_scratch(void *context, const struct mapproc_item *item, size_t length)
 {
     (void)context;
+    (void)item;
     (void)length;
     return 0;
 }

@@ -252,10 +252,22 @@ static void print_explanation(const char *text)
     (void)printf("%s\n", text);
 }
 
-static void print_options(const struct cli_option *options)
+static bool has_option(const struct cli_option *options, const char *name)
+{
+    for (; options->name != NULL; options++)
+        if (strcmp(options->name, name) == 0)
+            return true;
+    return false;
+}
+
+/* Explains options, but for those that a verb has `instead`. */
+static void print_options(const struct cli_option *options, const struct cli_option *instead)
 {
     for (; options->name != NULL; options++) {
         char left[64] = "    ";
+
+        if (instead != NULL && has_option(instead, options->name))
+            continue;
 
         if (options->letter != '\0')
             (void)snprintf(left, sizeof(left), "-%c, ", options->letter);
@@ -271,6 +283,6 @@ void cli_print_verb_help(const struct cli_verb *verb)
 {
     (void)printf("Usage: mapproc %s [OPTION]... %s\n%s\n\n%s\nOptions:\n", verb->name,
                  verb->operands, verb->summary, verb->details);
-    print_options(verb->options);
-    print_options(cli_common_options);
+    print_options(verb->options, NULL);
+    print_options(cli_common_options, verb->options);
 }

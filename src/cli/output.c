@@ -1,42 +1,105 @@
 /* SPDX-License-Identifier: MIT */
-/* output.c - standard output, whose first error is remembered and told once. */
+/* output.c - where results go, standard output or a file; the first error is told once. */
 #include "cli/output.h"
 
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "cli/message.h"
 #include "cli/signals.h"
+#include "output/atomic_file.h"
 
-static int first_error; /* errno, or 0 */
+enum { BUFFER_SIZE = 64 << 10 }; /* bytes of a file that wait to be written */
 
-bool cli_output_write(const char *text, size_t length, bool flush)
+static struct mapproc_error first_error; /* code MAPPROC_OK while all is well */
+static struct mapproc_atomic_file file = MAPPROC_ATOMIC_FILE_CLOSED;
+static bool to_file;
+static char buffer[BUFFER_SIZE];
+static size_t waiting; /* bytes in it */
+
+int cli_output_open(const char *path)
 {
-    if (first_error != 0)
-        return false;
-    errno = 0;
-    if (fwrite(text, 1, length, stdout) != length || (flush && fflush(stdout) != 0))
-        first_error = errno != 0 ? errno : EIO;
-    return first_error == 0;
+    struct mapproc_error error;
+
+    cli_signals_protect(&file);
+    if (mapproc_atomic_file_open(&file, path, true, &error) != MAPPROC_OK) {
+        cli_print_error(&error);
+        return cli_status_from_code(error.code);
+    }
+    to_file = true;
+    return CLI_OK;
 }
 
 void cli_output_fail(int error)
 {
-    if (first_error == 0)
-        first_error = error;
+    if (first_error.code == MAPPROC_OK)
+        first_error = (struct mapproc_error){
+            .code = MAPPROC_FAILED, .system_error = error, .what = "cannot write"};
+}
+
+static void write_to_standard_output(const char *text, size_t length, bool flush)
+{
+    errno = 0;
+    if (fwrite(text, 1, length, stdout) != length || (flush && fflush(stdout) != 0))
+        cli_output_fail(errno != 0 ? errno : EIO);
+}
+
+static bool write_to_file(const char *text, size_t length)
+{
+    return length == 0 ||
+           mapproc_atomic_file_write(&file, text, length, &first_error) == MAPPROC_OK;
+}
+
+static void buffer_for_file(const char *text, size_t length, bool flush)
+{
+    if (flush || length > BUFFER_SIZE - waiting) {
+        if (!write_to_file(buffer, waiting))
+            return;
+        waiting = 0;
+    }
+    if (flush || length > BUFFER_SIZE) {
+        (void)write_to_file(text, length);
+        return;
+    }
+    memcpy(buffer + waiting, text, length);
+    waiting += length;
+}
+
+bool cli_output_write(const char *text, size_t length, bool flush)
+{
+    if (first_error.code == MAPPROC_OK) {
+        if (to_file)
+            buffer_for_file(text, length, flush);
+        else
+            write_to_standard_output(text, length, flush);
+    }
+    return first_error.code == MAPPROC_OK;
+}
+
+void cli_output_discard(void)
+{
+    mapproc_atomic_file_abort(&file);
+    to_file = false;
+}
+
+static void finish_file(void)
+{
+    if (first_error.code == MAPPROC_OK && write_to_file(buffer, waiting))
+        (void)mapproc_atomic_file_commit(&file, &first_error);
+    mapproc_atomic_file_abort(&file); /* nothing, unless one of them failed */
 }
 
 int cli_output_finish(int status)
 {
-    struct mapproc_error error = {.code = MAPPROC_FAILED, .what = "cannot write"};
-
+    if (to_file)
+        finish_file();
     errno = 0;
-    if (first_error == 0 && (fflush(stdout) != 0 || ferror(stdout)))
-        first_error = errno != 0 ? errno : EIO;
-    if (first_error == 0)
+    if (first_error.code == MAPPROC_OK && (fflush(stdout) != 0 || ferror(stdout)))
+        cli_output_fail(errno != 0 ? errno : EIO);
+    if (first_error.code == MAPPROC_OK)
         return status;
     cli_signals_die_if_cancelled(); /* a write that a signal has interrupted is no error */
-    error.system_error = first_error;
-    cli_print_error(&error);
+    cli_print_error(&first_error);
     return CLI_FAILED;
 }

@@ -3,6 +3,7 @@
 #include "cli/signals.h"
 
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <time.h>
@@ -14,12 +15,18 @@ static struct mapproc_cancel *token;
 static timer_t deadline;
 static bool have_deadline;
 
+static const struct mapproc_atomic_file *_Atomic unfinished; /* or NULL */
+
 static volatile sig_atomic_t caught;
 
 static void die_by(int signal_number)
 {
+    const struct mapproc_atomic_file *file = atomic_load(&unfinished);
     struct sigaction action = {.sa_handler = SIG_DFL};
     sigset_t set;
+
+    if (file != NULL)
+        mapproc_atomic_file_remove_temporary(file);
 
     (void)sigaction(signal_number, &action, NULL);
     (void)sigemptyset(&set);
@@ -62,6 +69,12 @@ void cli_signals_cancel(struct mapproc_cancel *cancel)
         if (sigaction(signals[i], NULL, &before) == 0 && before.sa_handler != SIG_IGN)
             (void)sigaction(signals[i], &action, NULL);
     }
+}
+
+void cli_signals_protect(const struct mapproc_atomic_file *file)
+{
+    atomic_store(&unfinished, file);
+    (void)signal(SIGXFSZ, SIG_IGN); /* a file that is too large is an error to be told */
 }
 
 void cli_signals_die_if_cancelled(void)

@@ -83,6 +83,25 @@ static void crc32c_partial_update(void *memory, const void *data, size_t length)
     partial->length += length;
 }
 
+/* As if the register, all ones at first, had been shifted by so many zeros. */
+static void crc_partial_zeros(struct partial *partial,
+                              const struct mapproc_crc_polynomial *polynomial, size_t length)
+{
+    partial->crc = mapproc_crc_combine(polynomial, UINT32_MAX, UINT32_MAX,
+                                       mapproc_crc_shift(polynomial, length));
+    partial->length = length;
+}
+
+static void crc32_partial_zeros(void *partial, size_t length)
+{
+    crc_partial_zeros(partial, &mapproc_crc32_polynomial, length);
+}
+
+static void crc32c_partial_zeros(void *partial, size_t length)
+{
+    crc_partial_zeros(partial, &mapproc_crc32c_polynomial, length);
+}
+
 static void crc_fold(void *memory, const void *input)
 {
     struct state *state = memory;
@@ -121,6 +140,7 @@ const struct mapproc_digest mapproc_digest_crc32 = {
     .partial_size = crc_partial_size,
     .partial_init = crc_partial_init,
     .partial_update = crc32_partial_update,
+    .partial_zeros = crc32_partial_zeros,
     .fold = crc_fold,
     .finish = crc_finish,
 };
@@ -138,6 +158,7 @@ const struct mapproc_digest mapproc_digest_crc32c = {
     .partial_size = crc_partial_size,
     .partial_init = crc_partial_init,
     .partial_update = crc32c_partial_update,
+    .partial_zeros = crc32c_partial_zeros,
     .fold = crc_fold,
     .finish = crc_finish,
 };

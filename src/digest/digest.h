@@ -65,6 +65,7 @@ struct mapproc_digest {
     size_t (*partial_size)(size_t chunk_length); /* bytes for a chunk */
     void (*partial_init)(void *partial, uint64_t offset);
     void (*partial_update)(void *partial, const void *data, size_t length);
+    void (*partial_zeros)(void *partial, size_t length); /* instead: the whole chunk is zeros */
     void (*fold)(void *state, const void *partial);
 
     void (*update)(void *state, const void *data, size_t length);

@@ -95,6 +95,32 @@ static size_t take(uint8_t *buffer, uint32_t *length, size_t room, const uint8_t
     return taken;
 }
 
+/* Takes bytes that are zero, as take() does. */
+static size_t take_zeros(uint8_t *buffer, uint32_t *length, size_t room, size_t n)
+{
+    size_t taken = n < room ? n : room;
+
+    memset(buffer + *length, 0, taken);
+    *length += (uint32_t)taken;
+    return taken;
+}
+
+/* All blocks of zeros have the same sums. */
+static void xxh3_partial_zeros(void *memory, size_t length)
+{
+    struct partial *partial = memory;
+
+    length -= take_zeros(partial->head, &partial->head_length, partial->head_wanted, length);
+    partial->blocks = length / BLOCK;
+    if (partial->blocks > 0) {
+        memset(partial->last, 0, BLOCK);
+        partial->block_sums(partial->last, 1, partial->sums[0], XXH3_kSecret);
+        for (size_t i = 1; i < partial->blocks; i++)
+            memcpy(partial->sums[i], partial->sums[0], sizeof(partial->sums[i]));
+    }
+    (void)take_zeros(partial->tail, &partial->tail_length, BLOCK, length % BLOCK);
+}
+
 static void add_blocks(struct partial *partial, const uint8_t *data, size_t blocks)
 {
     partial->block_sums(data, blocks, partial->sums[partial->blocks], XXH3_kSecret);
@@ -248,6 +274,7 @@ const struct mapproc_digest mapproc_digest_xxh128 = {
     .partial_size = xxh3_partial_size,
     .partial_init = xxh3_partial_init,
     .partial_update = xxh3_partial_update,
+    .partial_zeros = xxh3_partial_zeros,
     .fold = xxh3_fold,
     .finish = xxh128_finish,
 };
@@ -264,6 +291,7 @@ const struct mapproc_digest mapproc_digest_xxh3 = {
     .partial_size = xxh3_partial_size,
     .partial_init = xxh3_partial_init,
     .partial_update = xxh3_partial_update,
+    .partial_zeros = xxh3_partial_zeros,
     .fold = xxh3_fold,
     .finish = xxh3_finish,
 };

@@ -19,8 +19,10 @@ static char *put_text(char *to, const char *text)
     return to + length;
 }
 
-static char *put_name(char *to, const char *name)
+static char *put_name(char *to, const char *name, bool escape)
 {
+    if (!escape)
+        return put_text(to, name);
     for (; *name != '\0'; name++) {
         const char *found = strchr(special, *name);
 
@@ -38,6 +40,7 @@ char *mapproc_checklist_line(const struct mapproc_checklist_entry *entry, size_t
 {
     /* The longest line: every byte of the name escaped, and "\TAG (name) = hex\n" around it. */
     size_t room = strlen(entry->name);
+    bool escape = !entry->nul_ended && strpbrk(entry->name, special) != NULL;
     char *line, *end;
 
     if (!mapproc_multiply_size(room, 2, &room) ||
@@ -47,20 +50,20 @@ char *mapproc_checklist_line(const struct mapproc_checklist_entry *entry, size_t
     if (line == NULL)
         return NULL;
     end = line;
-    if (strpbrk(entry->name, special) != NULL)
+    if (escape)
         *end++ = '\\';
     if (entry->bsd_form) {
         end = put_text(end, entry->tag);
         end = put_text(end, " (");
-        end = put_name(end, entry->name);
+        end = put_name(end, entry->name, escape);
         end = put_text(end, ") = ");
         end = mapproc_hex_format(entry->digest, entry->digest_size, end);
     } else {
         end = mapproc_hex_format(entry->digest, entry->digest_size, end);
         end = put_text(end, "  ");
-        end = put_name(end, entry->name);
+        end = put_name(end, entry->name, escape);
     }
-    end = put_text(end, "\n");
+    *end++ = entry->nul_ended ? '\0' : '\n';
     *end = '\0';
     *length = (size_t)(end - line);
     return line;

@@ -21,10 +21,11 @@ struct mapproc_checklist_entry {
     const uint8_t *digest;
     size_t digest_size; /* bytes */
     bool bsd_form;
+    bool nul_ended; /* ends with a NUL and not with a newline, and then the name is as it is */
 };
 
 /*
- * Returns the line with its newline and a NUL behind it, and its length without the NUL. The caller
+ * Returns the line with its end and a NUL behind it, and its length without the NUL. The caller
  * frees it. NULL without memory.
  */
 char *mapproc_checklist_line(const struct mapproc_checklist_entry *entry, size_t *length);

@@ -7,10 +7,13 @@
 #include <inttypes.h>
 #include <linux/fs.h>
 #include <linux/magic.h>
+#include <linux/openat2.h>
 #include <poll.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/vfs.h>
 #include <unistd.h>
@@ -29,6 +32,11 @@
 #define CEPH_SUPER_MAGIC 0x00c36400
 #endif
 
+enum {
+    STAT_BLOCK = 512, /* bytes: what st_blocks counts, whatever the file system (stat(2)) */
+    DROP_LOOKS = 64,  /* places where a file is looked at after its cache was dropped */
+};
+
 /* File systems that are not what an ordinary file needs. Numbers: statfs(2), linux/magic.h. */
 static const struct file_system {
     uint32_t magic;
@@ -46,7 +54,7 @@ static const struct file_system {
     {.magic = RAMFS_MAGIC, .memory = true},
 };
 
-static struct file_system find_file_system(int fd)
+static struct file_system ask_file_system(int fd)
 {
     struct statfs status;
 
@@ -55,6 +63,24 @@ static struct file_system find_file_system(int fd)
             if (file_systems[i].magic == (uint32_t)status.f_type)
                 return file_systems[i];
     return (struct file_system){0};
+}
+
+/* The file system of a file on `device`. Each thread remembers its last, because most files of a
+ * run are on the same one: the call would be an eighth of all that small files take. */
+static struct file_system find_file_system(int fd, dev_t device)
+{
+    static _Thread_local struct {
+        bool known;
+        dev_t device;
+        struct file_system file_system;
+    } last;
+
+    if (!last.known || last.device != device) {
+        last.file_system = ask_file_system(fd);
+        last.device = device;
+        last.known = true;
+    }
+    return last.file_system;
 }
 
 static struct mapproc_identity identity_from_stat(const struct stat *status, uint64_t size)
@@ -79,14 +105,57 @@ static int find_size(const struct mapproc_source *source, const struct stat *sta
     return MAPPROC_OK;
 }
 
+/* O_NONBLOCK: a FIFO that nobody writes to must not stop us here. */
+enum { OPEN_FLAGS = O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK };
+
 static int open_fd(struct mapproc_source *source, struct mapproc_error *error)
 {
     if (strcmp(source->path, "-") == 0) {
         source->fd = STDIN_FILENO;
         return MAPPROC_OK;
     }
-    /* O_NONBLOCK: a FIFO that nobody writes to must not stop us here. */
-    source->fd = mapproc_long_path_open(source->path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    source->fd = mapproc_long_path_open(source->path, OPEN_FLAGS);
+    if (source->fd < 0)
+        return mapproc_error_set(error, mapproc_error_code_from_errno(errno), errno, source->path,
+                                 "cannot open");
+    source->owns_fd = true;
+    return MAPPROC_OK;
+}
+
+/* Whether the path, with all links followed, is below the directory we are in. For kernels without
+ * openat2(), before Linux 5.6: what is changed between the look and the opening is not noticed. */
+static bool is_below_here(const char *path)
+{
+    char *here = realpath(".", NULL), *there = realpath(path, NULL);
+    size_t length = here != NULL ? strlen(here) : 0;
+    bool below = here != NULL && there != NULL && strncmp(there, here, length) == 0 &&
+                 (there[length] == '/' || length == 1);
+
+    free(there);
+    free(here);
+    return below;
+}
+
+static int open_below_here(const char *path)
+{
+    struct open_how how = {.flags = OPEN_FLAGS, .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS};
+    long fd = syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof(how));
+
+    if (fd >= 0 || (errno != ENOSYS && errno != EPERM))
+        return (int)fd;
+    if (access(path, F_OK) == 0 && !is_below_here(path)) {
+        errno = EXDEV;
+        return -1;
+    }
+    return open(path, OPEN_FLAGS);
+}
+
+static int open_confined_fd(struct mapproc_source *source, struct mapproc_error *error)
+{
+    source->fd = open_below_here(source->path);
+    if (source->fd < 0 && (errno == EXDEV || errno == ELOOP))
+        return mapproc_error_set(error, MAPPROC_REFUSED, 0, source->path,
+                                 "leads out of the directory");
     if (source->fd < 0)
         return mapproc_error_set(error, mapproc_error_code_from_errno(errno), errno, source->path,
                                  "cannot open");
@@ -108,18 +177,15 @@ static int find_start(struct mapproc_source *source, uint64_t size, struct mappr
     return MAPPROC_OK;
 }
 
-int mapproc_source_open(struct mapproc_source *source, const char *path,
-                        struct mapproc_error *error)
+/* Finds out what it is that has been opened. */
+static int identify(struct mapproc_source *source, struct mapproc_error *error)
 {
+    const char *path = source->path;
     struct file_system file_system;
     struct stat status;
     uint64_t size;
     int result;
 
-    *source = (struct mapproc_source){.path = path, .fd = -1, .kind = MAPPROC_SOURCE_STREAM};
-    result = open_fd(source, error);
-    if (result != MAPPROC_OK)
-        return result;
     if (fstat(source->fd, &status) != 0)
         return mapproc_error_set(error, MAPPROC_FAILED, errno, path, "cannot stat");
     if (S_ISDIR(status.st_mode))
@@ -132,7 +198,7 @@ int mapproc_source_open(struct mapproc_source *source, const char *path,
         source->waits = true;
         return MAPPROC_OK;
     }
-    file_system = find_file_system(source->fd);
+    file_system = find_file_system(source->fd, status.st_dev);
     source->steady = !file_system.pseudo;
     if (size == 0 || (file_system.pseudo && S_ISREG(status.st_mode)))
         return MAPPROC_OK;
@@ -143,7 +209,33 @@ int mapproc_source_open(struct mapproc_source *source, const char *path,
     source->size = size - source->start;
     source->mappable = source->start == 0 && !file_system.remote;
     source->in_memory = file_system.memory;
+    source->sparse = source->owns_fd && S_ISREG(status.st_mode) &&
+                     (uint64_t)status.st_blocks < size / STAT_BLOCK;
     return MAPPROC_OK;
+}
+
+int mapproc_source_open(struct mapproc_source *source, const char *path,
+                        struct mapproc_error *error)
+{
+    int result;
+
+    *source = (struct mapproc_source){.path = path, .fd = -1, .kind = MAPPROC_SOURCE_STREAM};
+    result = open_fd(source, error);
+    return result != MAPPROC_OK ? result : identify(source, error);
+}
+
+int mapproc_source_open_confined(struct mapproc_source *source, const char *path,
+                                 struct mapproc_error *error)
+{
+    int result;
+
+    *source = (struct mapproc_source){.path = path, .fd = -1, .kind = MAPPROC_SOURCE_STREAM};
+    result = open_confined_fd(source, error);
+    if (result == MAPPROC_OK)
+        result = identify(source, error);
+    if (result == MAPPROC_OK && source->waits)
+        return mapproc_error_set(error, MAPPROC_REFUSED, 0, path, "is not a regular file");
+    return result;
 }
 
 void mapproc_source_close(struct mapproc_source *source)
@@ -273,6 +365,39 @@ bool mapproc_source_is_cached(const struct mapproc_source *source, uint64_t offs
 
     return source->in_memory ||
            preadv2(source->fd, &vector, 1, (off_t)(source->start + offset), RWF_NOWAIT) == 1;
+}
+
+bool mapproc_source_find_hole(const struct mapproc_source *source, uint64_t offset, uint64_t *end)
+{
+    off_t data, next;
+
+    *end = source->size;
+    if (!source->sparse)
+        return false;
+    data = lseek(source->fd, (off_t)(source->start + offset), SEEK_DATA);
+    if (data < 0)
+        return errno == ENXIO; /* a hole up to the end; anything else: nobody tells */
+    if ((uint64_t)data - source->start > offset) {
+        *end = mapproc_min_u64((uint64_t)data - source->start, source->size);
+        return true;
+    }
+    next = lseek(source->fd, data, SEEK_HOLE);
+    if (next > data)
+        *end = mapproc_min_u64((uint64_t)next - source->start, source->size);
+    return false;
+}
+
+bool mapproc_source_drop_cache(const struct mapproc_source *source)
+{
+    uint64_t step = source->size / DROP_LOOKS + 1;
+
+    if (source->in_memory || fdatasync(source->fd) != 0 ||
+        posix_fadvise(source->fd, (off_t)source->start, 0, POSIX_FADV_DONTNEED) != 0)
+        return false;
+    for (uint64_t offset = 0; offset < source->size; offset += step)
+        if (mapproc_source_is_cached(source, offset))
+            return false;
+    return true;
 }
 
 int mapproc_source_wait_readable(const struct mapproc_source *source, int wake_fd,

@@ -31,6 +31,7 @@ struct mapproc_source {
     bool owns_fd;
     bool mappable;  /* mmap() is worth a try: see mapproc_source_open() */
     bool waits;     /* a read may block until somebody writes: poll() first */
+    bool sparse;    /* takes less room than its size: there may be holes */
     bool in_memory; /* always in the page cache, whether the kernel tells or not */
     bool steady;    /* its identity means something: not for pipes and pseudo files */
     enum mapproc_source_kind kind;
@@ -50,6 +51,15 @@ struct mapproc_source {
  */
 int mapproc_source_open(struct mapproc_source *source, const char *path,
                         struct mapproc_error *error);
+
+/*
+ * The same for a name out of a hostile list: it must lead to a regular file or a block device, and
+ * may not leave the directory we are in, be it by its first '/', by "..", or through a symbolic
+ * link.
+ * "-" is a file of that name. MAPPROC_REFUSED if it is not so.
+ */
+int mapproc_source_open_confined(struct mapproc_source *source, const char *path,
+                                 struct mapproc_error *error);
 
 /* Closes the file; of standard input, moves the position behind what was read. */
 void mapproc_source_close(struct mapproc_source *source);
@@ -73,6 +83,19 @@ int mapproc_source_read_at(const struct mapproc_source *source, uint64_t offset,
  * where it does not. Never waits for the device.
  */
 bool mapproc_source_is_cached(const struct mapproc_source *source, uint64_t offset);
+
+/*
+ * Whether the byte at `offset` of an extent lies in a hole: nothing is stored there, it reads as
+ * zero. *end gets the end of the hole, or of the data. Where nobody tells, all is data. One caller
+ * at a time: it moves the file position.
+ */
+bool mapproc_source_find_hole(const struct mapproc_source *source, uint64_t offset, uint64_t *end);
+
+/*
+ * Drops what the page cache holds of an extent, so that it must come from the device, after writing
+ * back what is not there yet. False if some of it stays: looked at in some places, up to 64.
+ */
+bool mapproc_source_drop_cache(const struct mapproc_source *source);
 
 /*
  * Waits until a read of a source that `waits` will not block. MAPPROC_CANCELLED if `wake_fd`, which

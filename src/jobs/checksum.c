@@ -1,180 +1,74 @@
 /* SPDX-License-Identifier: MIT */
-/* checksum.c - the job that digests sources. */
-#include <errno.h>
-#include <stdlib.h>
-
-#include "base/checked.h"
+/* checksum.c - the library's checksums of files. */
 #include "base/error.h"
-#include "digest/digest.h"
-#include "pipeline/pipeline.h"
+#include "jobs/digest_run.h"
 
-/* Lives as long as the job. */
-struct checksum_job {
-    const struct mapproc_digest *digest;
+/* Lives as long as the call. */
+struct checksum {
+    const struct mapproc_digest *digests[MAPPROC_RUN_DIGESTS_MAX];
+    size_t digest_count;
     const char *const *paths;
     size_t count;
-    size_t next; /* index of the path to be opened next */
+    size_t next; /* index of the path to be ordered next */
     mapproc_checksum_report report;
     void *user;
 };
 
-/* Lives from the opening of a source to its report. */
-struct checksum_state {
-    uint8_t digest[MAPPROC_DIGEST_MAX]; /* once closed */
-    _Alignas(MAPPROC_DIGEST_ALIGNMENT) unsigned char running[];
-};
-
-static const char *next_path(void *context)
+static int next_order(void *user, struct mapproc_digest_order *order, struct mapproc_error *error)
 {
-    struct checksum_job *job = context;
+    struct checksum *checksum = user;
 
-    return job->next < job->count ? job->paths[job->next++] : NULL;
-}
-
-static size_t scratch_size(void *context, size_t chunk_length)
-{
-    const struct checksum_job *job = context;
-
-    return job->digest->partial_size != NULL ? job->digest->partial_size(chunk_length) : 0;
-}
-
-static int open_item(void *context, struct mapproc_item *item, struct mapproc_error *error)
-{
-    const struct checksum_job *job = context;
-    struct checksum_state *state;
-    size_t size;
-
-    if (!mapproc_round_up_size(sizeof(*state) + job->digest->state_size, MAPPROC_DIGEST_ALIGNMENT,
-                               &size) ||
-        (state = aligned_alloc(MAPPROC_DIGEST_ALIGNMENT, size)) == NULL)
-        return mapproc_error_set(error, MAPPROC_FAILED, ENOMEM, item->source.path,
-                                 "cannot start a digest");
-    if (!job->digest->init(job->digest, state->running)) {
-        free(state);
-        return mapproc_error_set(error, MAPPROC_FAILED, ENOMEM, item->source.path,
-                                 "cannot start a digest");
-    }
-    item->state = state;
-    return MAPPROC_OK;
-}
-
-static void process_parallel(void *context, struct mapproc_chunk *chunk, size_t position,
-                             const uint8_t *data, size_t length)
-{
-    const struct checksum_job *job = context;
-
-    if (position == 0)
-        job->digest->partial_init(chunk->scratch, chunk->offset);
-    job->digest->partial_update(chunk->scratch, data, length);
-}
-
-static void commit_parallel(void *context, struct mapproc_chunk *chunk)
-{
-    const struct checksum_job *job = context;
-    struct checksum_state *state = chunk->item->state;
-
-    job->digest->fold(state->running, chunk->scratch);
-}
-
-static void commit_serial(void *context, struct mapproc_chunk *chunk)
-{
-    const struct checksum_job *job = context;
-    struct checksum_state *state = chunk->item->state;
-
-    job->digest->update(state->running, chunk->data, chunk->length);
-}
-
-static int close_item(void *context, struct mapproc_item *item, struct mapproc_error *error)
-{
-    const struct checksum_job *job = context;
-    struct checksum_state *state = item->state;
-
-    if (!job->digest->finish(state->running, state->digest))
-        return mapproc_error_set(error, MAPPROC_FAILED, 0, item->source.path,
-                                 "%s cannot compute %s", job->digest->kernel(), job->digest->name);
-    return MAPPROC_OK;
-}
-
-static void discard_item(void *context, struct mapproc_item *item)
-{
-    const struct checksum_job *job = context;
-    struct checksum_state *state = item->state;
-
-    if (state != NULL && job->digest->release != NULL)
-        job->digest->release(state->running);
-    free(state);
-    item->state = NULL;
-}
-
-static int report_item(void *context, struct mapproc_item *item, const struct mapproc_error *error)
-{
-    const struct checksum_job *job = context;
-    const struct checksum_state *state = item->state;
-    const struct mapproc_checksum checksum = {
-        .path = item->source.path,
-        .size = item->committed,
-        .algorithm = job->digest->name,
-        .tag = job->digest->tag,
-        .digest = error == NULL ? state->digest : NULL,
-        .digest_size = job->digest->size,
-        .always_tagged = job->digest->always_tagged,
-        .error = error,
+    (void)error;
+    if (checksum->next == checksum->count)
+        return 0;
+    *order = (struct mapproc_digest_order){
+        .path = checksum->paths[checksum->next++],
+        .digests = checksum->digests,
+        .digest_count = checksum->digest_count,
     };
-    int result = job->report(job->user, &checksum);
-
-    discard_item(context, item);
-    return result;
+    return 1;
 }
 
-/* Digests whose chunks can be worked on in any order: only small partials wait for their turn. */
-static const struct mapproc_job parallel_job = {
-    .next = next_path,
-    .scratch_size = scratch_size,
-    .open = open_item,
-    .process = process_parallel,
-    .commit = commit_parallel,
-    .close = close_item,
-    .report = report_item,
-    .discard = discard_item,
-};
-
-/* Digests that need the bytes in order: workers bring chunks into memory side by side, and digest
- * as many sources at a time as there are workers. */
-static const struct mapproc_job serial_job = {
-    .keeps_data = true,
-    .spreads = true,
-    .next = next_path,
-    .scratch_size = scratch_size,
-    .open = open_item,
-    .commit = commit_serial,
-    .close = close_item,
-    .report = report_item,
-    .discard = discard_item,
-};
-
-int mapproc_checksum_files(const char *const *paths, size_t count, const char *algorithm,
-                           const struct mapproc_options *options, mapproc_checksum_report report,
-                           void *user, struct mapproc_error *error)
+static int report(void *user, const struct mapproc_digest_result *result)
 {
-    struct checksum_job job = {
-        .digest = algorithm != NULL ? mapproc_digest_find(algorithm) : mapproc_digest_at(0),
-        .paths = paths,
-        .count = count,
-        .report = report,
-        .user = user,
+    const struct checksum *checksum = user;
+    struct mapproc_digest_value values[MAPPROC_RUN_DIGESTS_MAX];
+    const struct mapproc_checksum answer = {
+        .path = result->order->path,
+        .size = result->size,
+        .digests = values,
+        .digest_count = result->digests != NULL ? checksum->digest_count : 0,
+        .error = result->error,
     };
 
-    if (job.digest == NULL)
-        return mapproc_error_set(error, MAPPROC_REFUSED, 0, NULL, "unknown algorithm '%.64s'",
-                                 algorithm);
-    if (job.digest->prepare != NULL) {
-        int result = job.digest->prepare(job.digest, error);
+    for (size_t i = 0; i < answer.digest_count; i++)
+        values[i] = (struct mapproc_digest_value){
+            .algorithm = checksum->digests[i]->name,
+            .tag = checksum->digests[i]->tag,
+            .bytes = result->digests[i],
+            .size = checksum->digests[i]->size,
+            .always_tagged = checksum->digests[i]->always_tagged,
+        };
+    return checksum->report(checksum->user, &answer);
+}
 
-        if (result != MAPPROC_OK)
-            return result;
-    }
-    return mapproc_pipeline_run(job.digest->fold != NULL ? &parallel_job : &serial_job, &job,
-                                mapproc_chunker_find("fixed"), options, error);
+int mapproc_checksum_files(const char *const *paths, size_t count, const char *algorithms,
+                           const struct mapproc_options *options,
+                           mapproc_checksum_report report_function, void *user,
+                           struct mapproc_error *error)
+{
+    struct checksum checksum = {
+        .paths = paths, .count = count, .report = report_function, .user = user};
+    const struct mapproc_digest_client client = {
+        .user = &checksum, .next = next_order, .report = report};
+    struct mapproc_digest_settings settings = {0};
+    int result =
+        mapproc_digests_select(algorithms, checksum.digests, &checksum.digest_count, error);
+
+    if (result != MAPPROC_OK)
+        return result;
+    settings.serial = mapproc_digests_any_serial(checksum.digests, checksum.digest_count);
+    return mapproc_digest_run(&client, &settings, options, error);
 }
 
 const char *mapproc_checksum_algorithm(size_t index)

@@ -51,7 +51,7 @@ uint64_t mapproc_budget_default_memory(const struct mapproc_limits *limits)
 /* Bytes of the arenas that a chunk takes. 0 if there is no such size. */
 static size_t chunk_scratch(const struct mapproc_budget_request *request, size_t chunk_size)
 {
-    size_t scratch = request->job->scratch_size(request->context, chunk_size);
+    size_t scratch = request->job->scratch_size(request->context, NULL, chunk_size);
     size_t sum;
 
     if (scratch > 0)

@@ -12,6 +12,14 @@
 /* One source on its way through a job, as the job sees it. */
 struct mapproc_item {
     struct mapproc_source source;
+    void *request; /* the job's own, set by its next() */
+
+    /* Set by next() for a source that has failed before it could be opened: it is not opened, only
+     * reported in its place. Borrowed until then; code MAPPROC_OK is no failure. */
+    const struct mapproc_error *failure;
+
+    bool confined;      /* opened by mapproc_source_open_confined(). Set by next() */
+    uint64_t border;    /* chunks also end at multiples of this; 0: of nothing. Set by open() */
     uint64_t committed; /* bytes, from the start of the source */
     void *state;        /* the job's own, set by its open() */
 };
@@ -22,6 +30,7 @@ struct mapproc_chunk {
     uint64_t number;     /* counted from 0 in each source */
     uint64_t offset;     /* of its first byte in the source */
     size_t length;       /* bytes */
+    bool hole;           /* all zeros, not read and not to be had: see mapproc_job.process_hole */
     const uint8_t *data; /* its bytes, only in jobs that keep them: see mapproc_job.keeps_data */
     void *scratch;       /* scratch_size() bytes, 64-byte aligned, from open to release */
 };
@@ -42,12 +51,14 @@ struct mapproc_job {
     /* True: commit() does most of the work, so the workers are spread over several sources. */
     bool spreads;
 
-    /* The path of the next source, borrowed until it is reported; NULL if there are no more. One
-     * caller at a time. */
-    const char *(*next)(void *job);
+    /* Returns 1 with the path of the next source, borrowed until it is reported, and item->request,
+     * which is kept until report() or discard(); 0 if there are no more; or a negative code, which
+     * ends the run. One caller at a time. */
+    int (*next)(void *job, struct mapproc_item *item, struct mapproc_error *error);
 
-    /* Bytes of scratch for a chunk of that many bytes. 0 means none. */
-    size_t (*scratch_size)(void *job, size_t chunk_length);
+    /* Bytes of scratch for a chunk of that many bytes of the item; 0 means none. Without an item
+     * (NULL), the most that any can want. */
+    size_t (*scratch_size)(void *job, const struct mapproc_item *item, size_t chunk_length);
 
     /* The source has been opened; prepare item->state. */
     int (*open)(void *job, struct mapproc_item *item, struct mapproc_error *error);
@@ -60,6 +71,12 @@ struct mapproc_job {
     void (*process)(void *job, struct mapproc_chunk *chunk, size_t position, const uint8_t *data,
                     size_t length);
 
+    /*
+     * Instead of process(), for a chunk that lies in a hole of its file: no data, all zeros. NULL:
+     * holes are read like everything else.
+     */
+    void (*process_hole)(void *job, struct mapproc_chunk *chunk);
+
     /* Takes a processed chunk, in order of the numbers. With keeps_data in the guard as well. */
     void (*commit)(void *job, struct mapproc_chunk *chunk);
 
@@ -67,9 +84,9 @@ struct mapproc_job {
     int (*close)(void *job, struct mapproc_item *item, struct mapproc_error *error);
 
     /*
-     * The item is finished, well (error NULL) or not; release item->state, which is NULL if open()
-     * did not run or failed. In the order of the sources, never two at once. A negative result ends
-     * the whole job with that code.
+     * The item is finished, well (error NULL) or not; release item->request and item->state, which
+     * is NULL if open() did not run or failed. In the order of the sources, never two at once. A
+     * negative result ends the whole job with that code.
      */
     int (*report)(void *job, struct mapproc_item *item, const struct mapproc_error *error);
 

@@ -2,8 +2,6 @@
 /* lane.c - the end of a source's way: failure, completion, report. */
 #include "pipeline/lane.h"
 
-#include <string.h>
-
 #include "pipeline/work.h"
 
 void mapproc_lane_end(struct mapproc_pipeline *pipeline, struct mapproc_lane *lane)
@@ -82,7 +80,7 @@ void mapproc_lane_settle(struct mapproc_worker *worker, struct mapproc_lane *lan
     close_lane(pipeline, lane);
     (void)pthread_mutex_lock(&pipeline->lock);
     lane->finished = true;
-    if (strcmp(lane->item.source.path, "-") == 0)
+    if (lane->has_stdin)
         pipeline->stdin_busy = false;
     report_finished(worker);
 }

@@ -204,6 +204,8 @@ static void discard_leftovers(struct mapproc_pipeline *pipeline)
         mapproc_window_put(pipeline, mapproc_lane_of(work), work->window);
         mapproc_work_discard(pipeline, work);
     }
+    if (pipeline->held_lane != NULL)
+        mapproc_lane_discard(pipeline, pipeline->held_lane);
     while ((lane = pipeline->lanes_first) != NULL) {
         pipeline->lanes_first = lane->next_lane;
         mapproc_lane_discard(pipeline, lane);

@@ -74,7 +74,7 @@ static bool may_open(const struct mapproc_pipeline *pipeline)
     unsigned active = pipeline->opening;
 
     if (pipeline->exhausted || pipeline->lane_count >= MAPPROC_ITEMS_MAX ||
-        (pipeline->held_path != NULL && pipeline->stdin_busy))
+        (pipeline->held_lane != NULL && pipeline->stdin_busy && !pipeline->held_lane->has_stdin))
         return false;
     if (!pipeline->job->spreads)
         return true;
@@ -97,62 +97,106 @@ enum obstacle {
     HELD,      /* the next source has to wait for an earlier one */
 };
 
-/* The next source's path, or NULL if there is none or it has to wait. */
-static const char *next_path(struct mapproc_pipeline *pipeline, enum obstacle *obstacle)
+/* A lane with the job's next source. NULL if there is none or no memory. */
+static struct mapproc_lane *make_lane(struct mapproc_worker *worker, enum obstacle *obstacle)
 {
-    const char *path = pipeline->held_path;
+    struct mapproc_pipeline *pipeline = worker->pipeline;
+    struct mapproc_lane *lane = mapproc_magazine_alloc(&worker->lanes);
+    struct mapproc_error error;
+    int result;
+
+    *obstacle = STARVED;
+    if (lane == NULL)
+        return NULL;
+    *lane = (struct mapproc_lane){
+        .item.source = {.fd = -1, .kind = MAPPROC_SOURCE_STREAM},
+        .in_flight = 1,
+    };
+    result = pipeline->job->next(pipeline->context, &lane->item, &error);
+    if (result > 0) {
+        lane->index = pipeline->planned_lanes++;
+        return lane;
+    }
+    mapproc_magazine_free(&worker->lanes, lane);
+    *obstacle = EXHAUSTED;
+    if (result < 0) {
+        (void)pthread_mutex_lock(&pipeline->lock);
+        mapproc_pipeline_stop(pipeline, &error);
+        (void)pthread_mutex_unlock(&pipeline->lock);
+    }
+    return NULL;
+}
+
+/*
+ * The next source, in a lane that is not listed yet. One that has to wait, for standard input or
+ * for memory, is kept for the next time. NULL if there is an obstacle.
+ */
+static struct mapproc_lane *next_lane(struct mapproc_worker *worker, enum obstacle *obstacle)
+{
+    struct mapproc_pipeline *pipeline = worker->pipeline;
+    struct mapproc_lane *lane = pipeline->held_lane;
     bool held = false;
 
-    if (path == NULL)
-        path = pipeline->job->next(pipeline->context);
-    pipeline->held_path = NULL;
-    if (path == NULL) {
-        *obstacle = EXHAUSTED;
+    if (lane == NULL)
+        lane = make_lane(worker, obstacle);
+    if (lane == NULL)
         return NULL;
+    pipeline->held_lane = lane;
+    if (strcmp(lane->item.source.path, "-") == 0 && !lane->has_stdin && !lane->item.confined &&
+        lane->item.failure == NULL) {
+        (void)pthread_mutex_lock(&pipeline->lock);
+        held = pipeline->stdin_busy;
+        pipeline->stdin_busy = true;
+        (void)pthread_mutex_unlock(&pipeline->lock);
+        lane->has_stdin = !held;
     }
-    if (strcmp(path, "-") != 0)
-        return path;
-    (void)pthread_mutex_lock(&pipeline->lock);
-    held = pipeline->stdin_busy;
-    pipeline->stdin_busy = true;
-    (void)pthread_mutex_unlock(&pipeline->lock);
-    if (!held)
-        return path;
-    pipeline->held_path = path;
     *obstacle = HELD;
-    return NULL;
+    return held ? NULL : lane;
 }
 
 /* Plans the opening of the next source. NULL if there is an obstacle. */
 static struct mapproc_work *plan_open(struct mapproc_worker *worker, enum obstacle *obstacle)
 {
     struct mapproc_pipeline *pipeline = worker->pipeline;
-    unsigned node = mapproc_routes_choose_opener(&pipeline->routes, pipeline->planned_lanes);
-    struct mapproc_work *work = mapproc_work_make(
-        worker, MAPPROC_TASK_OPEN, node, pipeline->budget.chunk_size, pipeline->job->keeps_data);
-    struct mapproc_lane *lane = work != NULL ? mapproc_magazine_alloc(&worker->lanes) : NULL;
-    const char *path;
+    struct mapproc_lane *lane = next_lane(worker, obstacle);
+    struct mapproc_work *work;
 
-    *obstacle = STARVED;
     if (lane == NULL)
-        goto free_work;
-    path = next_path(pipeline, obstacle);
-    if (path == NULL)
-        goto free_lane;
-    *lane = (struct mapproc_lane){
-        .item.source = {.path = path, .fd = -1, .kind = MAPPROC_SOURCE_STREAM},
-        .index = pipeline->planned_lanes++,
-        .in_flight = 1,
-    };
-    work->chunk.item = &lane->item;
-    return work;
-
-free_lane:
-    mapproc_magazine_free(&worker->lanes, lane);
-free_work:
+        return NULL;
+    work = mapproc_work_make(worker, MAPPROC_TASK_OPEN, &lane->item,
+                             mapproc_routes_choose_opener(&pipeline->routes, lane->index),
+                             pipeline->budget.chunk_size, pipeline->job->keeps_data);
+    *obstacle = STARVED;
     if (work != NULL)
-        mapproc_work_free(worker, work);
-    return NULL;
+        pipeline->held_lane = NULL;
+    return work;
+}
+
+/* The length of the lane's next chunk; of a stream it may turn out to be less. */
+static size_t cut(const struct mapproc_pipeline *pipeline, struct mapproc_lane *lane)
+{
+    uint64_t left = lane->item.source.size - lane->planned;
+    uint64_t border = lane->item.border;
+    size_t length = pipeline->budget.chunk_size;
+
+    if (!is_stream(lane))
+        length = pipeline->chunker->next(lane->chunker_state, NULL,
+                                         (size_t)mapproc_min_u64(left, SIZE_MAX / 2), true);
+    if (border != 0)
+        length = (size_t)mapproc_min_u64(length, border - lane->planned % border);
+    return length;
+}
+
+/* Whether all of the lane's next chunk is in a hole of the file. Asks the file system once for each
+ * hole and each stretch of data. */
+static bool is_hole(struct mapproc_lane *lane, size_t length)
+{
+    uint64_t end = lane->planned + length;
+
+    if (end > lane->stretch_end)
+        lane->in_hole =
+            mapproc_source_find_hole(&lane->item.source, lane->planned, &lane->stretch_end);
+    return lane->in_hole && end <= lane->stretch_end;
 }
 
 static enum mapproc_access choose_access(struct mapproc_pipeline *pipeline,
@@ -170,28 +214,26 @@ static enum mapproc_access choose_access(struct mapproc_pipeline *pipeline,
 static struct mapproc_work *plan_chunk(struct mapproc_worker *worker, struct mapproc_lane *lane)
 {
     struct mapproc_pipeline *pipeline = worker->pipeline;
-    const struct mapproc_source *source = &lane->item.source;
-    uint64_t left = source->size - lane->planned;
-    size_t length = pipeline->budget.chunk_size;
     bool stream = is_stream(lane);
+    size_t length = cut(pipeline, lane);
+    bool hole = !stream && pipeline->job->process_hole != NULL && is_hole(lane, length);
     bool mapped = false;
     struct mapproc_work *work;
 
-    if (!stream) {
-        length = pipeline->chunker->next(lane->chunker_state, NULL,
-                                         (size_t)mapproc_min_u64(left, SIZE_MAX / 2), true);
+    if (!stream && !hole) {
         mapped = choose_access(pipeline, lane) == MAPPROC_ACCESS_MAP;
-        if (mapped || (source->mappable && mapproc_routes_want_window(&pipeline->routes, lane)))
+        if (mapped ||
+            (lane->item.source.mappable && mapproc_routes_want_window(&pipeline->routes, lane)))
             mapped &= mapproc_window_cover(pipeline, lane, lane->planned, lane->planned + length);
     }
     work = mapproc_work_make(worker, stream ? MAPPROC_TASK_STREAM : MAPPROC_TASK_EXTENT,
-                             mapproc_routes_choose(&pipeline->routes, lane), length,
-                             stream || (pipeline->job->keeps_data && !mapped));
+                             &lane->item, mapproc_routes_choose(&pipeline->routes, lane), length,
+                             stream || (pipeline->job->keeps_data && !mapped && !hole));
     if (work == NULL)
         return NULL;
-    work->chunk.item = &lane->item;
     work->chunk.number = lane->next_number;
     work->chunk.offset = lane->planned;
+    work->chunk.hole = hole;
     if (mapped)
         mapproc_work_use_window(pipeline, work);
     lane->next_number++;

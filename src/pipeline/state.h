@@ -60,11 +60,14 @@ struct mapproc_work {
 struct mapproc_lane {
     struct mapproc_item item; /* first, so that one can be had from the other */
     uint64_t index;           /* among the sources */
+    bool has_stdin;           /* it is the one that reads standard input */
 
     /* The planner's, written by the opening worker before `cuttable` is set. */
     uint64_t planned;     /* bytes cut into chunks so far */
     uint64_t next_number; /* of the next chunk */
     struct mapproc_window *window;
+    uint64_t stretch_end; /* of the hole or the data in which the last chunk began */
+    bool in_hole;         /* which of the two */
     uint64_t looked;      /* 1 + number of the stretch for which looked_node holds (route.c) */
     unsigned looked_node; /* its chunks go there */
     _Alignas(16) unsigned char chunker_state[MAPPROC_CHUNKER_STATE_MAX];
@@ -133,9 +136,9 @@ struct mapproc_pipeline {
     struct mapproc_lane *active_first;             /* lanes to cut, in the order of the sources */
     struct mapproc_lane *lanes_first, *lanes_last; /* open to not yet reported */
     unsigned lane_count;
-    uint64_t planned_lanes;     /* the planner's: sources taken from the job so far */
-    const char *held_path;      /* the planner's: standard input again, until the first is done */
-    struct mapproc_error error; /* what ended the run early */
+    uint64_t planned_lanes;         /* the planner's: sources taken from the job so far */
+    struct mapproc_lane *held_lane; /* the planner's: the next source, if it has to wait */
+    struct mapproc_error error;     /* what ended the run early */
 };
 
 static inline struct mapproc_lane *mapproc_lane_of(const struct mapproc_work *work)

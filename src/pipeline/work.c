@@ -44,17 +44,20 @@ static bool take_scratch(struct mapproc_buddy *arena, struct mapproc_work *work,
 }
 
 struct mapproc_work *mapproc_work_make(struct mapproc_worker *worker, enum mapproc_task task,
-                                       unsigned node, size_t length, bool with_buffer)
+                                       struct mapproc_item *item, unsigned node, size_t length,
+                                       bool with_buffer)
 {
     struct mapproc_pipeline *pipeline = worker->pipeline;
-    size_t scratch_size = pipeline->job->scratch_size(pipeline->context, length);
+    size_t scratch_size = pipeline->job->scratch_size(pipeline->context, item, length);
     struct mapproc_work *work = mapproc_magazine_alloc(&worker->works);
     unsigned nodes = pipeline->routes.nodes;
     const unsigned *order = pipeline->routes.order + (size_t)node * nodes;
 
     if (work == NULL)
         return NULL;
-    *work = (struct mapproc_work){.task = task, .node = node, .chunk.length = length};
+    *work = (struct mapproc_work){.task = task, .node = node};
+    work->chunk.item = item;
+    work->chunk.length = length;
     /* Memory that is further away is better than none, and the arenas are sized to be enough only
      * together: where the page cache is all on one node, so are the chunks. */
     for (unsigned i = 0; i < nodes; i++) {

@@ -7,11 +7,13 @@
 
 /* All of these are called without the pipeline's lock. */
 
-/* A chunk of `length` bytes for the queue of `node`, with its scratch and, if asked for, a buffer
- * of as many bytes, both from the arena of the node or the nearest that has them. NULL if none has.
+/* A chunk of `length` bytes of the item for the queue of `node`, with its scratch and, if asked
+ * for, a buffer of as many bytes, both from the arena of the node or the nearest that has them.
+ * NULL if none has.
  */
 struct mapproc_work *mapproc_work_make(struct mapproc_worker *worker, enum mapproc_task task,
-                                       unsigned node, size_t length, bool with_buffer);
+                                       struct mapproc_item *item, unsigned node, size_t length,
+                                       bool with_buffer);
 
 /* Gives back all that a chunk holds but its window. */
 void mapproc_work_free(struct mapproc_worker *worker, struct mapproc_work *work);

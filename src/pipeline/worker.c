@@ -137,8 +137,18 @@ static void process_extent(struct mapproc_worker *worker, struct mapproc_work *w
         process_read(worker, work);
 }
 
+static void run_hole(struct mapproc_worker *worker, struct mapproc_work *work)
+{
+    struct mapproc_pipeline *pipeline = worker->pipeline;
+
+    if (!is_moot(pipeline, work))
+        pipeline->job->process_hole(pipeline->context, &work->chunk);
+    count_bytes(worker, work);
+    mapproc_commit_chunk(worker, work);
+}
+
 /* Processes a range of an extent, and notes what it cost. */
-static void run_extent(struct mapproc_worker *worker, struct mapproc_work *work)
+static void run_data(struct mapproc_worker *worker, struct mapproc_work *work)
 {
     struct mapproc_pipeline *pipeline = worker->pipeline;
     struct mapproc_lane *lane = mapproc_lane_of(work);
@@ -156,6 +166,14 @@ static void run_extent(struct mapproc_worker *worker, struct mapproc_work *work)
     (void)pthread_mutex_unlock(&pipeline->lock);
     count_bytes(worker, work);
     mapproc_commit_chunk(worker, work);
+}
+
+static void run_extent(struct mapproc_worker *worker, struct mapproc_work *work)
+{
+    if (work->chunk.hole)
+        run_hole(worker, work);
+    else
+        run_data(worker, work);
 }
 
 static void run_stream(struct mapproc_worker *worker, struct mapproc_work *work)
@@ -214,13 +232,30 @@ static bool is_one_chunk(const struct mapproc_pipeline *pipeline, struct mapproc
                source->size;
 }
 
+static int open_source(struct mapproc_item *item, struct mapproc_error *error)
+{
+    const char *path = item->source.path;
+
+    return item->confined ? mapproc_source_open_confined(&item->source, path, error)
+                          : mapproc_source_open(&item->source, path, error);
+}
+
+/* Whether the source has failed before, and how. */
+static bool has_failed(const struct mapproc_item *item, struct mapproc_error *error)
+{
+    if (item->failure == NULL || item->failure->code == MAPPROC_OK)
+        return false;
+    *error = *item->failure;
+    return true;
+}
+
 static void run_open(struct mapproc_worker *worker, struct mapproc_work *work)
 {
     struct mapproc_pipeline *pipeline = worker->pipeline;
     struct mapproc_lane *lane = mapproc_lane_of(work);
     struct mapproc_error error;
 
-    if (mapproc_source_open(&lane->item.source, lane->item.source.path, &error) != MAPPROC_OK ||
+    if (has_failed(&lane->item, &error) || open_source(&lane->item, &error) != MAPPROC_OK ||
         prepare_lane(pipeline, lane, &error) != MAPPROC_OK) {
         fail_lane(pipeline, lane, &error);
         mapproc_lane_release(worker, work);

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: MIT */
+/* inputs.c - the files that a command line names: operands, trees, lists of names. */
+#include "cli/inputs.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "cli/message.h"
+
+static const char *const standard_input[] = {"-"};
+static const char *const here[] = {"."};
+
+int cli_inputs_open(struct cli_inputs *inputs, const struct cli_input_options *options,
+                    const char *verb, const char *const *operands, size_t count, bool verbose,
+                    int cancel_fd)
+{
+    const struct mapproc_walk_options walk_options = {
+        .excludes = options->excludes,
+        .exclude_count = options->exclude_count,
+        .one_file_system = options->one_file_system,
+    };
+    struct mapproc_error error;
+
+    *inputs = (struct cli_inputs){
+        .options = options, .operands = operands, .count = count, .verbose = verbose};
+    if (!options->recursive && (options->exclude_count > 0 || options->one_file_system))
+        return cli_print_usage_error(verb, options->exclude_count > 0 ? "--exclude" : "-x",
+                                     "has a meaning only with -r");
+    if (options->nul_separated && options->files_from == NULL)
+        return cli_print_usage_error(verb, "-0", "has a meaning only with --files-from");
+    if (options->files_from != NULL && count > 0)
+        return cli_print_usage_error(verb, operands[0],
+                                     "operands cannot be combined with --files-from");
+    if (options->files_from != NULL) {
+        inputs->list = mapproc_name_list_open(
+            options->files_from, options->nul_separated ? '\0' : '\n', cancel_fd, &error);
+        if (inputs->list == NULL)
+            goto fail;
+    } else if (count == 0) {
+        inputs->operands = options->recursive ? here : standard_input;
+        inputs->count = 1;
+    }
+    if (options->recursive) {
+        inputs->walk = mapproc_walk_create(&walk_options, &error);
+        if (inputs->walk == NULL)
+            goto fail;
+    }
+    return CLI_OK;
+
+fail:
+    cli_inputs_close(inputs);
+    cli_print_error(&error);
+    return cli_status_from_code(error.code);
+}
+
+void cli_inputs_close(struct cli_inputs *inputs)
+{
+    mapproc_walk_destroy(inputs->walk);
+    mapproc_name_list_close(inputs->list);
+    inputs->walk = NULL;
+    inputs->list = NULL;
+}
+
+/* The next of what the user named. MAPPROC_OK with *entry filled, or a negative code. */
+static int next_named(struct cli_inputs *inputs, struct mapproc_entry *entry,
+                      struct mapproc_error *error)
+{
+    if (inputs->list != NULL)
+        return mapproc_name_list_next(inputs->list, entry, error);
+    *entry = (struct mapproc_entry){.kind = MAPPROC_ENTRY_END};
+    if (inputs->next == inputs->count)
+        return MAPPROC_OK;
+    entry->kind = MAPPROC_ENTRY_FILE;
+    entry->path = strdup(inputs->operands[inputs->next]);
+    if (entry->path == NULL)
+        return mapproc_error_set(error, MAPPROC_FAILED, ENOMEM, NULL, "cannot keep a file name");
+    inputs->next++;
+    return MAPPROC_OK;
+}
+
+/* The next in the tree that is being walked or, when that ends, in the tree of the next name. */
+static int next_walked(struct cli_inputs *inputs, struct mapproc_entry *entry,
+                       struct mapproc_error *error)
+{
+    for (;;) {
+        int result = mapproc_walk_next(inputs->walk, entry, error);
+
+        if (result != MAPPROC_OK || entry->kind != MAPPROC_ENTRY_END)
+            return result;
+        result = next_named(inputs, entry, error);
+        if (result != MAPPROC_OK || entry->kind != MAPPROC_ENTRY_FILE)
+            return result;
+        result = mapproc_walk_add_root(inputs->walk, entry->path, error);
+        free(entry->path);
+        if (result != MAPPROC_OK)
+            return result;
+    }
+}
+
+int cli_inputs_next(struct cli_inputs *inputs, struct mapproc_entry *entry,
+                    struct mapproc_error *error)
+{
+    for (;;) {
+        int result = inputs->walk != NULL ? next_walked(inputs, entry, error)
+                                          : next_named(inputs, entry, error);
+
+        if (result != MAPPROC_OK)
+            return result;
+        if (entry->kind == MAPPROC_ENTRY_END)
+            return 0;
+        if (entry->kind != MAPPROC_ENTRY_SKIPPED)
+            return 1;
+        if (inputs->verbose)
+            cli_print_note(entry->path, mapproc_skip_text(entry->skip));
+        free(entry->path);
+    }
+}

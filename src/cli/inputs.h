@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+/* inputs.h - the files that a command line names: operands, trees, lists of names. */
+#ifndef MAPPROC_CLI_INPUTS_H
+#define MAPPROC_CLI_INPUTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "input/name_list.h"
+#include "input/walk.h"
+
+enum { CLI_EXCLUDES_MAX = 256 };
+
+/* What the options say. Zeros: the operands as they are. */
+struct cli_input_options {
+    bool recursive;
+    bool one_file_system;
+    bool nul_separated;     /* the names in files_from */
+    const char *files_from; /* NULL: the names are the operands */
+    const char *excludes[CLI_EXCLUDES_MAX];
+    size_t exclude_count;
+};
+
+/* One user at a time. */
+struct cli_inputs {
+    const struct cli_input_options *options;
+    const char *const *operands;
+    size_t count;
+    size_t next;
+    struct mapproc_name_list *list;
+    struct mapproc_walk *walk;
+    bool verbose;
+};
+
+/*
+ * Prepares to deliver the files of `count` operands; without operands standard input or, with
+ * `recursive`, the directory we are in. All arguments are borrowed. `cancel_fd` ends waiting for a
+ * list that comes through a pipe; or -1. CLI_OK, or an exit status after a message.
+ */
+int cli_inputs_open(struct cli_inputs *inputs, const struct cli_input_options *options,
+                    const char *verb, const char *const *operands, size_t count, bool verbose,
+                    int cancel_fd);
+void cli_inputs_close(struct cli_inputs *inputs);
+
+/*
+ * The next file or error, as mapproc_walk_next(); what is skipped is told to the user at -v.
+ * Returns 1; 0 if there are no more; or a negative code with *error filled.
+ */
+int cli_inputs_next(struct cli_inputs *inputs, struct mapproc_entry *entry,
+                    struct mapproc_error *error);
+
+#endif
