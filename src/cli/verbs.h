@@ -7,5 +7,6 @@
 
 extern const struct cli_verb cli_verb_checksum;
 extern const struct cli_verb cli_verb_info;
+extern const struct cli_verb cli_verb_verify;
 
 #endif
