@@ -36,6 +36,7 @@ struct watch {
     struct mapproc_cancel *cancel;
     size_t cancel_at_chunk; /* or 0 */
     size_t fail_report;     /* report number that answers MAPPROC_FAILED, counted from 1, or 0 */
+    size_t enough_at_chunk; /* commit() of this chunk of any file has enough, or 0 */
     bool compare;           /* commit() compares the data: only for jobs that keep it */
 
     atomic_size_t opened, closed, reported, discarded, processed, committed;
@@ -132,6 +133,10 @@ static void watch_commit(void *context, struct mapproc_chunk *chunk)
     expect(watch, file->next_offset <= FILE_SIZE);
     if (watch->compare)
         expect(watch, memcmp(bytes, contents + chunk->offset, chunk->length) == 0);
+    if (watch->enough_at_chunk != 0) {
+        expect(watch, chunk->number <= watch->enough_at_chunk);
+        chunk->item->enough = chunk->number == watch->enough_at_chunk;
+    }
     atomic_fetch_sub(&watch->in_flight, 1);
     atomic_fetch_add(&watch->committed, chunk->length);
     atomic_fetch_sub(&file->inside, 1);
@@ -144,7 +149,9 @@ static int watch_close(void *context, struct mapproc_item *item, struct mapproc_
 
     (void)error;
     expect(watch, atomic_fetch_add(&file->inside, 1) == 0);
-    expect(watch, file->next_offset == FILE_SIZE);
+    expect(watch,
+           file->next_offset ==
+               (watch->enough_at_chunk != 0 ? (watch->enough_at_chunk + 1) * CHUNK : FILE_SIZE));
     file->closed = true;
     atomic_fetch_add(&watch->closed, 1);
     return MAPPROC_OK;
@@ -301,6 +308,31 @@ static void a_cut_file_fails_alone(void **state)
     write_files();
 }
 
+static void a_job_can_have_enough(void **state)
+{
+    static const unsigned threads[] = {1, 2, 7};
+    struct watch watch;
+
+    (void)state;
+    for (size_t t = 0; t < sizeof(threads) / sizeof(threads[0]); t++) {
+        for (int io = MAPPROC_IO_MMAP; io <= MAPPROC_IO_READ; io++) {
+            for (int keeping = 0; keeping < 2; keeping++) {
+                start(&watch);
+                watch.paths[1] = "/dev/zero"; /* would never end */
+                watch.enough_at_chunk = 1 + test_random_below(&rng, CHUNKS / 2);
+                assert_int_equal(run(keeping ? &keeping_job : &copying_job, &watch, threads[t],
+                                     (enum mapproc_io)io),
+                                 MAPPROC_OK);
+                assert_int_equal(watch.committed, FILES * (watch.enough_at_chunk + 1) * CHUNK);
+                assert_int_equal(watch.closed, FILES);
+                assert_int_equal(watch.reported, FILES);
+                for (size_t i = 0; i < FILES; i++)
+                    assert_int_equal(watch.codes[i], MAPPROC_OK);
+            }
+        }
+    }
+}
+
 static void a_report_can_end_the_run(void **state)
 {
     struct watch watch;
@@ -433,6 +465,7 @@ int main(void)
         cmocka_unit_test(a_slow_chunk_holds_back_the_others),
         cmocka_unit_test(failed_sources_are_reported_in_their_place),
         cmocka_unit_test(a_cut_file_fails_alone),
+        cmocka_unit_test(a_job_can_have_enough),
         cmocka_unit_test(a_report_can_end_the_run),
         cmocka_unit_test(a_cancellation_ends_the_run),
         cmocka_unit_test(streams_keep_their_order),

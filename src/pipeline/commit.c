@@ -83,7 +83,7 @@ void mapproc_commit_chunk(struct mapproc_worker *worker, struct mapproc_work *wo
     lane->committing = true;
     while ((work = lane->done) != NULL && work->chunk.number == lane->next_commit &&
            !mapproc_pipeline_stopping(pipeline)) {
-        bool good = lane->error.code == MAPPROC_OK;
+        bool good = lane->error.code == MAPPROC_OK && !lane->enough;
 
         lane->done = work->next;
         (void)pthread_mutex_unlock(&pipeline->lock);
@@ -92,6 +92,10 @@ void mapproc_commit_chunk(struct mapproc_worker *worker, struct mapproc_work *wo
         mapproc_lane_release(worker, work);
         (void)pthread_mutex_lock(&pipeline->lock);
         lane->next_commit++;
+        if (lane->item.enough && !lane->enough) {
+            lane->enough = true;
+            mapproc_lane_end(pipeline, lane);
+        }
     }
     lane->committing = false;
     mapproc_lane_settle(worker, lane);

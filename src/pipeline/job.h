@@ -21,6 +21,12 @@ struct mapproc_item {
     bool confined;      /* opened by mapproc_source_open_confined(). Set by next() */
     uint64_t border;    /* chunks also end at multiples of this; 0: of nothing. Set by open() */
     uint64_t committed; /* bytes, from the start of the source */
+
+    /* Set by commit(): nothing behind the chunk it was given is wanted. What is under way already
+     * is not committed, and the item goes on to close() as if it ended here. A read of a stream
+     * that waits for its bytes is waited for. */
+    bool enough;
+
     void *state;        /* the job's own, set by its open() */
 };
 

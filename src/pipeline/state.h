@@ -76,6 +76,7 @@ struct mapproc_lane {
     struct mapproc_io_choice io_choice;
     bool cuttable;              /* in the list of active lanes: the planner may cut it */
     bool ended;                 /* no chunk will be planned any more */
+    bool enough;                /* none will be committed any more, because the job says so */
     bool ticket_out;            /* a stream's next read is planned or under way */
     bool committing;            /* some worker is in its commits */
     bool completing;            /* some worker checks and closes it */

@@ -20,7 +20,8 @@ static void fail_lane(struct mapproc_pipeline *pipeline, struct mapproc_lane *la
     (void)pthread_mutex_unlock(&pipeline->lock);
 }
 
-/* Whether a chunk need not be processed any more: the run stops, or its source failed before it. */
+/* Whether a chunk need not be processed any more: the run stops, its source failed before it, or
+ * the job has enough of the source. */
 static bool is_moot(struct mapproc_pipeline *pipeline, const struct mapproc_work *work)
 {
     const struct mapproc_lane *lane = mapproc_lane_of(work);
@@ -29,7 +30,8 @@ static bool is_moot(struct mapproc_pipeline *pipeline, const struct mapproc_work
     if (mapproc_pipeline_stopping(pipeline))
         return true;
     (void)pthread_mutex_lock(&pipeline->lock);
-    moot = lane->error.code != MAPPROC_OK && lane->error.offset <= work->chunk.offset;
+    moot = lane->enough ||
+           (lane->error.code != MAPPROC_OK && lane->error.offset <= work->chunk.offset);
     (void)pthread_mutex_unlock(&pipeline->lock);
     return moot;
 }
