@@ -23,6 +23,12 @@ void mapproc_range_list_free(struct mapproc_range_list *list)
     mapproc_range_list_init(list, list->most);
 }
 
+void mapproc_range_list_init_in(struct mapproc_range_list *list, struct mapproc_range *room,
+                                size_t most)
+{
+    *list = (struct mapproc_range_list){.ranges = room, .capacity = most, .most = most};
+}
+
 /* Lets the last range reach to `end`, if it does not already. */
 static void extend_last(struct mapproc_range_list *list, uint64_t end)
 {
@@ -76,6 +82,28 @@ int mapproc_range_list_add(struct mapproc_range_list *list, uint64_t offset, uin
     list->last = (struct mapproc_range){offset, length};
     list->count++;
     list->bytes += length;
+    return MAPPROC_OK;
+}
+
+int mapproc_range_list_append(struct mapproc_range_list *list,
+                              const struct mapproc_range_list *more, struct mapproc_error *error)
+{
+    uint64_t left = more->bytes;
+
+    for (size_t i = 0; i < more->kept; i++) {
+        int result =
+            mapproc_range_list_add(list, more->ranges[i].offset, more->ranges[i].length, error);
+
+        if (result != MAPPROC_OK)
+            return result;
+        left -= more->ranges[i].length;
+    }
+    if (more->count == more->kept)
+        return MAPPROC_OK;
+    list->count += more->count - more->kept;
+    list->bytes += left;
+    list->last = more->last;
+    list->most = list->kept; /* those kept are the first */
     return MAPPROC_OK;
 }
 

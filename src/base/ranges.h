@@ -29,6 +29,13 @@ void mapproc_range_list_init(struct mapproc_range_list *list, size_t most);
 void mapproc_range_list_free(struct mapproc_range_list *list);
 
 /*
+ * An empty list in the caller's memory: `room` has place for `most` ranges. Adding to it allocates
+ * nothing, so it fails only for a range that is out of order. It is not to be freed.
+ */
+void mapproc_range_list_init_in(struct mapproc_range_list *list, struct mapproc_range *room,
+                                size_t most);
+
+/*
  * Adds a range; one of no bytes is nothing. Ranges come in ascending order of their offsets. One
  * that touches or overlaps the last is joined with it. Once `most` are kept, further ones are only
  * counted.
@@ -38,6 +45,14 @@ void mapproc_range_list_free(struct mapproc_range_list *list);
  */
 int mapproc_range_list_add(struct mapproc_range_list *list, uint64_t offset, uint64_t length,
                            struct mapproc_error *error);
+
+/*
+ * Adds all ranges of `more`, which come behind those of the list. Those that `more` did not keep
+ * are only counted, and so is whatever is added after them. Returns as mapproc_range_list_add();
+ * after an error some of the ranges may have been added.
+ */
+int mapproc_range_list_append(struct mapproc_range_list *list,
+                              const struct mapproc_range_list *more, struct mapproc_error *error);
 
 /*
  * Writes the list for people, with the first and the last byte of each range: "bytes

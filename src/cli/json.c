@@ -150,6 +150,21 @@ void cli_json_null(struct cli_json *json, const char *key)
     add(json, key, json_null());
 }
 
+void cli_json_error(struct cli_json *json, const struct mapproc_error *error)
+{
+    cli_json_text(json, "error", error->what);
+    cli_json_text(json, "kind",
+                  error->code == MAPPROC_BAD_DATA  ? "data"
+                  : error->code == MAPPROC_REFUSED ? "refused"
+                                                   : "machine");
+    if (error->system_error != 0)
+        cli_json_text(json, "reason", strerror(error->system_error));
+    if (error->length > 0) {
+        cli_json_unsigned(json, "offset", error->offset);
+        cli_json_unsigned(json, "length", error->length);
+    }
+}
+
 /* Opens what has been created, or counts a level that is missing, so that closing fits. */
 static void open_level(struct cli_json *json, const char *key, json_t *value)
 {

@@ -6,6 +6,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "mapproc.h"
+
 struct json_t; /* jansson's */
 
 /*
@@ -58,6 +60,10 @@ void cli_json_real(struct cli_json *json, const char *key, double number);
 
 void cli_json_boolean(struct cli_json *json, const char *key, bool truth);
 void cli_json_null(struct cli_json *json, const char *key);
+
+/* An error, as fields of the object: error (in words), kind (data, refused or machine) and, where
+ * there are such, reason (the system's words), offset and length. */
+void cli_json_error(struct cli_json *json, const struct mapproc_error *error);
 
 /* What follows goes into a new object or array, until it is closed. */
 void cli_json_open_object(struct cli_json *json, const char *key);

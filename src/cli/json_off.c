@@ -56,6 +56,12 @@ void cli_json_null(struct cli_json *json, const char *key)
     (void)key;
 }
 
+void cli_json_error(struct cli_json *json, const struct mapproc_error *error)
+{
+    (void)json;
+    (void)error;
+}
+
 void cli_json_open_object(struct cli_json *json, const char *key)
 {
     (void)json;

@@ -24,6 +24,7 @@ const char *malloc_conf = "narenas:1";
 static const struct cli_verb *const verbs[] = {
     &cli_verb_checksum,
     &cli_verb_verify,
+    &cli_verb_compare,
     &cli_verb_info,
 };
 
