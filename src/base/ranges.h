@@ -47,8 +47,9 @@ int mapproc_range_list_add(struct mapproc_range_list *list, uint64_t offset, uin
                            struct mapproc_error *error);
 
 /*
- * Adds all ranges of `more`, which come behind those of the list. Those that `more` did not keep
- * are only counted, and so is whatever is added after them. Returns as mapproc_range_list_add();
+ * Adds all ranges of `more`, which come behind those of the list and of which at least the first is
+ * kept. Those that `more` did not keep are only counted, and so is whatever is added after them.
+ * Returns as mapproc_range_list_add();
  * after an error some of the ranges may have been added.
  */
 int mapproc_range_list_append(struct mapproc_range_list *list,
