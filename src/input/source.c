@@ -108,12 +108,8 @@ static int find_size(const struct mapproc_source *source, const struct stat *sta
 /* O_NONBLOCK: a FIFO that nobody writes to must not stop us here. */
 enum { OPEN_FLAGS = O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK };
 
-static int open_fd(struct mapproc_source *source, struct mapproc_error *error)
+static int open_path(struct mapproc_source *source, struct mapproc_error *error)
 {
-    if (strcmp(source->path, "-") == 0) {
-        source->fd = STDIN_FILENO;
-        return MAPPROC_OK;
-    }
     source->fd = mapproc_long_path_open(source->path, OPEN_FLAGS);
     if (source->fd < 0)
         return mapproc_error_set(error, mapproc_error_code_from_errno(errno), errno, source->path,
@@ -220,8 +216,22 @@ int mapproc_source_open(struct mapproc_source *source, const char *path,
     int result;
 
     *source = (struct mapproc_source){.path = path, .fd = -1, .kind = MAPPROC_SOURCE_STREAM};
-    result = open_fd(source, error);
+    if (strcmp(path, "-") == 0) {
+        source->fd = STDIN_FILENO;
+        return identify(source, error);
+    }
+    result = open_path(source, error);
     return result != MAPPROC_OK ? result : identify(source, error);
+}
+
+/* Finds out what has been opened, and whether a list may name it. */
+static int identify_regular(struct mapproc_source *source, struct mapproc_error *error)
+{
+    int result = identify(source, error);
+
+    if (result == MAPPROC_OK && source->waits)
+        return mapproc_error_set(error, MAPPROC_REFUSED, 0, source->path, "is not a regular file");
+    return result;
 }
 
 int mapproc_source_open_confined(struct mapproc_source *source, const char *path,
@@ -231,11 +241,30 @@ int mapproc_source_open_confined(struct mapproc_source *source, const char *path
 
     *source = (struct mapproc_source){.path = path, .fd = -1, .kind = MAPPROC_SOURCE_STREAM};
     result = open_confined_fd(source, error);
-    if (result == MAPPROC_OK)
-        result = identify(source, error);
-    if (result == MAPPROC_OK && source->waits)
-        return mapproc_error_set(error, MAPPROC_REFUSED, 0, path, "is not a regular file");
-    return result;
+    return result != MAPPROC_OK ? result : identify_regular(source, error);
+}
+
+int mapproc_source_open_regular(struct mapproc_source *source, const char *path,
+                                struct mapproc_error *error)
+{
+    int result;
+
+    *source = (struct mapproc_source){.path = path, .fd = -1, .kind = MAPPROC_SOURCE_STREAM};
+    result = open_path(source, error);
+    return result != MAPPROC_OK ? result : identify_regular(source, error);
+}
+
+int mapproc_source_open_within(struct mapproc_source *source, const char *path,
+                               enum mapproc_reach reach, struct mapproc_error *error)
+{
+    switch (reach) {
+    case MAPPROC_REACH_CONFINED:
+        return mapproc_source_open_confined(source, path, error);
+    case MAPPROC_REACH_REGULAR:
+        return mapproc_source_open_regular(source, path, error);
+    default:
+        return mapproc_source_open(source, path, error);
+    }
 }
 
 void mapproc_source_close(struct mapproc_source *source)

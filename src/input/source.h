@@ -16,6 +16,13 @@ enum mapproc_source_kind {
     MAPPROC_SOURCE_STREAM, /* bytes in order until there are no more */
 };
 
+/* What a path may lead to. */
+enum mapproc_reach {
+    MAPPROC_REACH_ALL,      /* whatever can be opened: mapproc_source_open() */
+    MAPPROC_REACH_REGULAR,  /* mapproc_source_open_regular() */
+    MAPPROC_REACH_CONFINED, /* mapproc_source_open_confined() */
+};
+
 /* What tells one state of a file from another. */
 struct mapproc_identity {
     dev_t device;
@@ -60,6 +67,15 @@ int mapproc_source_open(struct mapproc_source *source, const char *path,
  */
 int mapproc_source_open_confined(struct mapproc_source *source, const char *path,
                                  struct mapproc_error *error);
+
+/* The same for a name that may lead anywhere, but still only to a regular file or a block device:
+ * a list must not make us wait for a FIFO or read /dev/zero to its end. */
+int mapproc_source_open_regular(struct mapproc_source *source, const char *path,
+                                struct mapproc_error *error);
+
+/* Whichever of the three it is to be. */
+int mapproc_source_open_within(struct mapproc_source *source, const char *path,
+                               enum mapproc_reach reach, struct mapproc_error *error);
 
 /* Closes the file; of standard input, moves the position behind what was read. */
 void mapproc_source_close(struct mapproc_source *source);

@@ -156,7 +156,7 @@ static int next_item(void *context, struct mapproc_item *item, struct mapproc_er
     }
     item->source.path = order->path;
     item->request = request;
-    item->confined = order->confined;
+    item->reach = order->reach;
     item->failure = order->failure;
     request->count = order->digest_count;
     memcpy(request->digests, order->digests, order->digest_count * sizeof(*order->digests));

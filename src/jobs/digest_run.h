@@ -8,6 +8,7 @@
 
 #include "digest/digest.h"
 #include "format/piece_list.h"
+#include "input/source.h"
 #include "mapproc.h"
 
 enum { MAPPROC_RUN_DIGESTS_MAX = 16 }; /* of one source */
@@ -24,8 +25,7 @@ struct mapproc_digest_order {
     uint64_t piece_size; /* bytes, or MAPPROC_PIECE_SIZE_AUTO; 0: no digests of pieces */
     void *user;          /* of whoever ordered it */
 
-    /* The path may lead anywhere; it is opened by mapproc_source_open_confined(). */
-    bool confined;
+    enum mapproc_reach reach; /* what the path may lead to */
 
     /* Why there is nothing to digest: it is reported in its place. NULL, or code MAPPROC_OK: there
      * is. */

@@ -18,7 +18,7 @@ struct mapproc_item {
      * reported in its place. Borrowed until then; code MAPPROC_OK is no failure. */
     const struct mapproc_error *failure;
 
-    bool confined;      /* opened by mapproc_source_open_confined(). Set by next() */
+    enum mapproc_reach reach; /* of the source's path. Set by next() */
     uint64_t border;    /* chunks also end at multiples of this; 0: of nothing. Set by open() */
     uint64_t committed; /* bytes, from the start of the source */
 

@@ -142,8 +142,8 @@ static struct mapproc_lane *next_lane(struct mapproc_worker *worker, enum obstac
     if (lane == NULL)
         return NULL;
     pipeline->held_lane = lane;
-    if (strcmp(lane->item.source.path, "-") == 0 && !lane->has_stdin && !lane->item.confined &&
-        lane->item.failure == NULL) {
+    if (strcmp(lane->item.source.path, "-") == 0 && !lane->has_stdin &&
+        lane->item.reach == MAPPROC_REACH_ALL && lane->item.failure == NULL) {
         (void)pthread_mutex_lock(&pipeline->lock);
         held = pipeline->stdin_busy;
         pipeline->stdin_busy = true;

@@ -228,18 +228,17 @@ static int prepare_lane(struct mapproc_pipeline *pipeline, struct mapproc_lane *
 static bool is_one_chunk(const struct mapproc_pipeline *pipeline, struct mapproc_lane *lane)
 {
     const struct mapproc_source *source = &lane->item.source;
+    uint64_t border = lane->item.border;
 
     return source->kind == MAPPROC_SOURCE_EXTENT && source->size <= pipeline->budget.chunk_size &&
+           (border == 0 || source->size <= border) &&
            pipeline->chunker->next(lane->chunker_state, NULL, (size_t)source->size, true) ==
                source->size;
 }
 
 static int open_source(struct mapproc_item *item, struct mapproc_error *error)
 {
-    const char *path = item->source.path;
-
-    return item->confined ? mapproc_source_open_confined(&item->source, path, error)
-                          : mapproc_source_open(&item->source, path, error);
+    return mapproc_source_open_within(&item->source, item->source.path, item->reach, error);
 }
 
 /* Whether the source has failed before, and how. */
