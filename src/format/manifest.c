@@ -64,7 +64,7 @@ int mapproc_manifest_open(struct mapproc_manifest_writer *writer,
     int code;
 
     if (options->digest_count == 0 || options->digest_count > MAPPROC_MANIFEST_DIGESTS_MAX)
-        return mapproc_error_set(error, MAPPROC_REFUSED, EINVAL, NULL,
+        return mapproc_error_set(error, MAPPROC_REFUSED, 0, NULL,
                                  "a manifest has from 1 to %d digests of a file",
                                  MAPPROC_MANIFEST_DIGESTS_MAX);
     *writer = (struct mapproc_manifest_writer){

@@ -8,6 +8,8 @@
  *
  * 32 digits without a tag can be an XXH128 or an MD5. The likelier algorithm is tried first, on a
  * file alone; if that fails, the other; and what was right once is taken for the rest of the list.
+ * Where several files have left the doubt, both are computed in one reading until one is right: a
+ * run for each file would be slow if none of them is there.
  */
 #include "jobs/verify.h"
 
@@ -22,7 +24,10 @@
 #include "jobs/verify_entry.h"
 #include "pipeline/cancel.h"
 
-enum { CHANGES_MAX = 8 }; /* of kind, after which it does not change any more */
+enum {
+    CHANGES_MAX = 8, /* of kind, after which it does not change any more */
+    ALONE_MAX = 8,   /* runs for one entry */
+};
 
 struct verify {
     const struct mapproc_verify_settings *settings;
@@ -42,10 +47,11 @@ struct verify {
     unsigned changes;
     bool alone; /* this run is for one entry */
     bool taken; /* and has it */
+    unsigned alone_runs;
 
     /* The report's. */
     struct mapproc_verify_entry *again;   /* failed by one algorithm, to be tried by another */
-    const struct mapproc_digest *settled; /* by the entry that was alone */
+    const struct mapproc_digest *settled; /* what was right where there was a doubt; locked */
 };
 
 /* ---- reading the list ---- */
@@ -84,12 +90,18 @@ static void tell_bad_line(struct verify *verify, const struct mapproc_list_item 
     (void)pthread_mutex_unlock(&verify->lock);
 }
 
-static struct mapproc_verify_entry *make_entry(const struct verify *verify,
-                                               const struct mapproc_list_item *item,
-                                               struct mapproc_error *error)
+static struct mapproc_verify_entry *
+make_entry(struct verify *verify, const struct mapproc_list_item *item, struct mapproc_error *error)
 {
-    struct mapproc_verify_entry *entry = mapproc_verify_entry_make(item, verify->untagged);
+    struct mapproc_verify_entry *entry;
 
+    (void)pthread_mutex_lock(&verify->lock);
+    if (verify->settled != NULL)
+        verify->untagged = verify->settled;
+    (void)pthread_mutex_unlock(&verify->lock);
+    entry = mapproc_verify_entry_make(item, verify->untagged);
+    if (entry != NULL && verify->alone_runs >= ALONE_MAX)
+        mapproc_verify_entry_take_others(entry);
     if (entry == NULL)
         (void)mapproc_error_set(error, MAPPROC_FAILED, ENOMEM, verify->settings->list,
                                 "cannot keep an entry");
@@ -168,7 +180,7 @@ static int next_order(void *user, struct mapproc_digest_order *order, struct map
         .digest_count = entry->digest_count,
         .piece_size = mapproc_verify_entry_piece_size(entry),
         .user = entry,
-        .confined = !verify->settings->allow_outside,
+        .reach = verify->settings->allow_outside ? MAPPROC_REACH_REGULAR : MAPPROC_REACH_CONFINED,
         .failure = &entry->refusal,
     };
     return 1;
@@ -206,8 +218,16 @@ static bool try_another(struct verify *verify, struct mapproc_verify_entry *entr
     if (entry->other_count == 0)
         return false;
     entry->digests[0] = entry->others[--entry->other_count];
+    entry->either = true; /* it is what is left of several */
     verify->again = entry;
     return true;
+}
+
+static void settle(struct verify *verify, const struct mapproc_digest *digest)
+{
+    (void)pthread_mutex_lock(&verify->lock);
+    verify->settled = digest;
+    (void)pthread_mutex_unlock(&verify->lock);
 }
 
 static int report(void *user, const struct mapproc_digest_result *result)
@@ -217,7 +237,6 @@ static int report(void *user, const struct mapproc_digest_result *result)
     struct mapproc_verified verified = {
         .line = entry->line,
         .name = entry->name,
-        .digest = entry->digest_count > 0 ? entry->digests[0] : NULL,
         .error = result->error,
         .size = result->size,
         .has_listed_size = entry->has_size,
@@ -229,10 +248,10 @@ static int report(void *user, const struct mapproc_digest_result *result)
     mapproc_range_list_init(&bad, MAPPROC_VERIFY_RANGES_KEPT);
     if (result->error != NULL) {
         verified.verdict = judge_error(result->error);
-    } else if (mapproc_verify_entry_matches(entry, result)) {
+    } else if (mapproc_verify_entry_matches(entry, result, &verified.digest)) {
         verified.verdict = MAPPROC_VERDICT_GOOD;
-        if (verify->alone)
-            verify->settled = entry->digests[0];
+        if (verify->alone || entry->either)
+            settle(verify, verified.digest);
     } else if (try_another(verify, entry)) {
         return MAPPROC_OK;
     } else {
@@ -269,13 +288,11 @@ static int run_once(struct verify *verify, struct mapproc_error *error)
 
     verify->alone = verify->waiting->other_count > 0 || verify->again != NULL;
     verify->again = NULL;
+    verify->alone_runs += verify->alone;
     choose_kind(verify);
     settings.serial = verify->serial;
     result = mapproc_digest_run(&client, &settings, verify->options, error);
     verify->waiting = verify->again != NULL ? verify->again : verify->waiting;
-    if (verify->settled != NULL)
-        verify->untagged = verify->settled;
-    verify->settled = NULL;
     return result;
 }
 

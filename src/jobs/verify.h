@@ -29,7 +29,8 @@ struct mapproc_verified {
     enum mapproc_verdict verdict;
     uint64_t line;                       /* of the entry in the list */
     const char *name;                    /* as the list has it */
-    const struct mapproc_digest *digest; /* by which it was checked; NULL if it was not */
+    const struct mapproc_digest *digest; /* by which it was checked; NULL if it was not, or by
+                                            several that it could be of, and is wrong */
     const struct mapproc_error *error;   /* of missing, failed and refused */
 
     /* Of good and bad files. */
@@ -44,7 +45,7 @@ struct mapproc_verified {
     size_t reread_good; /* bad pieces that were right when read again past the page cache */
     size_t reread_bad;  /* bad pieces that were still not */
     bool time_kept;     /* size and modification time are what they were when the list was made */
-    uint64_t unchecked; /* bytes at the end that are part of a piece that was cut */
+    uint64_t unchecked; /* bytes at the end that are part of a piece that was cut, or has grown */
 };
 
 /* Who wants to know. Calls never overlap, but come from any thread. */
@@ -67,7 +68,8 @@ struct mapproc_verify_settings {
      * unless the first file fails with it and is right with the other. */
     const struct mapproc_digest *untagged;
 
-    bool allow_outside; /* follow names that lead out of the directory we are in */
+    bool allow_outside; /* follow names that lead out of the directory we are in; never to what is
+                           neither a regular file nor a block device */
     bool from_disk;     /* as in struct mapproc_digest_settings */
 };
 

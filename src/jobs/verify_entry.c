@@ -140,13 +140,34 @@ uint64_t mapproc_verify_entry_piece_size(const struct mapproc_verify_entry *entr
     return entry->pieces.count > 0 ? entry->pieces.pieces[0].length : 0;
 }
 
-bool mapproc_verify_entry_matches(const struct mapproc_verify_entry *entry,
-                                  const struct mapproc_digest_result *result)
+void mapproc_verify_entry_take_others(struct mapproc_verify_entry *entry)
 {
-    for (size_t i = 0; i < entry->digest_count; i++)
+    entry->either = entry->other_count > 0;
+    while (entry->other_count > 0 && entry->digest_count < MAPPROC_LINE_DIGESTS_MAX) {
+        const struct mapproc_digest *digest = entry->others[--entry->other_count];
+
+        entry->digests[entry->digest_count] = digest;
+        memcpy(entry->expected[entry->digest_count], entry->expected[0], digest->size);
+        entry->digest_count++;
+    }
+}
+
+bool mapproc_verify_entry_matches(const struct mapproc_verify_entry *entry,
+                                  const struct mapproc_digest_result *result,
+                                  const struct mapproc_digest **by)
+{
+    size_t right = 0;
+
+    *by = entry->either ? NULL : entry->digests[0];
+    for (size_t i = 0; i < entry->digest_count; i++) {
         if (memcmp(entry->expected[i], result->digests[i], entry->digests[i]->size) != 0)
-            return false;
-    return !entry->has_size || entry->size == result->size;
+            continue;
+        if (entry->either)
+            *by = entry->digests[i];
+        right++;
+    }
+    return (entry->either ? right > 0 : right == entry->digest_count) &&
+           (!entry->has_size || entry->size == result->size);
 }
 
 /* ---- what was found ---- */
@@ -232,7 +253,7 @@ void mapproc_verify_entry_examine(const struct mapproc_verify_entry *entry,
 
         if (!is_there(expected, found, i)) {
             if (piece->offset < result->size)
-                verified->unchecked = result->size - piece->offset;
+                verified->unchecked = mapproc_min_u64(result->size - piece->offset, piece->length);
             break;
         }
         if (memcmp(mapproc_piece_digest(expected, i), mapproc_piece_digest(found, i),
@@ -241,7 +262,8 @@ void mapproc_verify_entry_examine(const struct mapproc_verify_entry *entry,
         verified->bad_pieces++;
         (void)mapproc_range_list_add(bad, piece->offset, piece->length, NULL);
         if (verified->bad_pieces == 1)
-            open = mapproc_source_open(&source, result->order->path, NULL) == MAPPROC_OK &&
+            open = mapproc_source_open_within(&source, result->order->path, result->order->reach,
+                                              NULL) == MAPPROC_OK &&
                    source.kind == MAPPROC_SOURCE_EXTENT;
         if (open && verified->bad_pieces <= REREAD_PIECES_MAX)
             reread(entry, &source, i, verified);

@@ -22,6 +22,7 @@ struct mapproc_verify_entry {
     /* Algorithms of a digest without a tag that have not been tried yet; only of one digest. */
     const struct mapproc_digest *others[MAPPROC_CANDIDATES_MAX];
     size_t other_count;
+    bool either; /* `digests` are alternatives: it is enough if one of them is right */
 
     bool in_manifest;
     bool has_size;
@@ -42,14 +43,19 @@ struct mapproc_verify_entry *mapproc_verify_entry_make(const struct mapproc_list
 bool mapproc_verify_entry_join(struct mapproc_verify_entry *entry,
                                const struct mapproc_list_item *item);
 
+/* Makes alternatives of the algorithms that are in doubt, to be computed in one reading. */
+void mapproc_verify_entry_take_others(struct mapproc_verify_entry *entry);
+
 void mapproc_verify_entry_free(struct mapproc_verify_entry *entry);
 
 /* The size of the entry's pieces, bytes; 0 without pieces. */
 uint64_t mapproc_verify_entry_piece_size(const struct mapproc_verify_entry *entry);
 
-/* Whether all its digests are those of the result. */
+/* Whether all its digests are those of the result, or one of its alternatives is: *by gets it, or
+ * the first of the digests; NULL if it stays in doubt. */
 bool mapproc_verify_entry_matches(const struct mapproc_verify_entry *entry,
-                                  const struct mapproc_digest_result *result);
+                                  const struct mapproc_digest_result *result,
+                                  const struct mapproc_digest **by);
 
 /*
  * Finds out which pieces of a bad file are bad, and reads some of them once more from the device.
