@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/hex.h"
 #include "base/quote.h"
@@ -45,7 +44,7 @@ int cli_checksum_output_begin(struct cli_checksum_output *output,
 
     output->digests = digests;
     output->digest_count = digest_count;
-    output->to_terminal = isatty(STDOUT_FILENO) == 1;
+    output->to_terminal = cli_output_is_terminal();
     if (!output->manifest ||
         mapproc_manifest_open(&output->writer, &options, &sink, &error) == MAPPROC_OK)
         return CLI_OK;
@@ -150,8 +149,9 @@ static int write_block(struct cli_checksum_output *output,
                        const struct mapproc_digest_result *result)
 {
     const uint8_t *digests[MAPPROC_RUN_DIGESTS_MAX];
+    char *quoted = output->to_terminal ? quote_for_terminal(shown_name(result)) : NULL;
     const struct mapproc_manifest_file file = {
-        .name = shown_name(result),
+        .name = quoted != NULL ? quoted : shown_name(result),
         .size = result->size,
         .has_mtime = result->has_mtime,
         .mtime = result->mtime,
@@ -164,6 +164,7 @@ static int write_block(struct cli_checksum_output *output,
     for (size_t i = 0; i < output->digest_count; i++)
         digests[i] = result->digests[i];
     answer = mapproc_manifest_add(&output->writer, &file, &error);
+    free(quoted);
     if (answer != MAPPROC_OK && error.what[0] != '\0') {
         error.path = result->order->path;
         cli_print_error(&error);

@@ -331,7 +331,13 @@ static int run_inputs(struct run *run)
         status = cli_output_open(settings->output_path);
     if (status == CLI_OK)
         status = cli_checksum_output_begin(&settings->output, run->digests, run->digest_count);
-    return status == CLI_OK ? digest_inputs(run) : status;
+    if (status == CLI_OK)
+        status = cli_inputs_check(&run->inputs);
+    if (status != CLI_OK) {
+        cli_output_discard();
+        return status;
+    }
+    return digest_inputs(run);
 }
 
 static int run_verb(int argc, char **argv)

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cli/json.h"
@@ -145,7 +146,8 @@ static const struct cli_option options[] = {
     {"ignore-missing", '\0', NULL, "pass over files that are not there", apply_ignore_missing},
     {"json", '\0', NULL, "print one JSON object a file", apply_json},
     {"map", '\0', "FILE", "write a ddrescue mapfile; for lists of one file", apply_map},
-    {"extra", '\0', "DIR", "also name the files in DIR that no list has", apply_extra},
+    {"extra", '\0', "DIR", "also name the files in DIR, but for the lists, that no list has",
+     apply_extra},
     {"allow-outside", '\0', NULL, "follow names that lead out of the directory",
      apply_allow_outside},
     {"from-disk", '\0', NULL, "drop files from the page cache first: read the medium",
@@ -245,6 +247,18 @@ static bool check_list(struct run *run, const char *list)
     return true;
 }
 
+/* The lists themselves are often kept beside the files; no list has them. */
+static bool ignore_lists(const struct run *run, const char *const *lists, size_t count)
+{
+    struct stat status;
+
+    for (size_t i = 0; i < count; i++)
+        if (fstatat(run->settings->verify.list_at, lists[i], &status, 0) == 0 &&
+            !cli_name_set_ignore(run->listed, &status))
+            return false;
+    return true;
+}
+
 static int check_lists(struct run *run, const char *const *lists, size_t count)
 {
     struct settings *settings = run->settings;
@@ -255,6 +269,8 @@ static int check_lists(struct run *run, const char *const *lists, size_t count)
     if (go_on && settings->extra != NULL) {
         uint64_t extra;
 
+        if (!ignore_lists(run, lists, count))
+            cli_output_fail(ENOMEM);
         raise_status(run, cli_verify_find_extra(run->listed, settings->extra, &settings->output,
                                                 settings->common.verbose, &extra));
         run->counts.extra = extra;

@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "cli/message.h"
+#include "cli/output.h"
 
 static const char *const standard_input[] = {"-"};
 static const char *const here[] = {"."};
@@ -63,12 +64,46 @@ void cli_inputs_close(struct cli_inputs *inputs)
     inputs->list = NULL;
 }
 
+/* Whether the output would replace this input, which then is told. */
+static bool is_replaced(const char *path)
+{
+    struct mapproc_error error;
+
+    if (!cli_output_replaces(path))
+        return false;
+    (void)mapproc_error_set(&error, MAPPROC_REFUSED, 0, path,
+                            "is an input and would be replaced by the output");
+    cli_print_error(&error);
+    return true;
+}
+
+int cli_inputs_check(const struct cli_inputs *inputs)
+{
+    for (size_t i = 0; inputs->list == NULL && i < inputs->count; i++)
+        if (is_replaced(inputs->operands[i]))
+            return CLI_USAGE;
+    return CLI_OK;
+}
+
+/* The next name in the list. MAPPROC_OK with *entry filled, or a negative code. */
+static int next_listed(struct cli_inputs *inputs, struct mapproc_entry *entry,
+                       struct mapproc_error *error)
+{
+    int result = mapproc_name_list_next(inputs->list, entry, error);
+
+    if (result != MAPPROC_OK || entry->kind != MAPPROC_ENTRY_FILE || !is_replaced(entry->path))
+        return result;
+    free(entry->path);
+    *error = (struct mapproc_error){.code = MAPPROC_REFUSED};
+    return error->code;
+}
+
 /* The next of what the user named. MAPPROC_OK with *entry filled, or a negative code. */
 static int next_named(struct cli_inputs *inputs, struct mapproc_entry *entry,
                       struct mapproc_error *error)
 {
     if (inputs->list != NULL)
-        return mapproc_name_list_next(inputs->list, entry, error);
+        return next_listed(inputs, entry, error);
     *entry = (struct mapproc_entry){.kind = MAPPROC_ENTRY_END};
     if (inputs->next == inputs->count)
         return MAPPROC_OK;
@@ -105,15 +140,20 @@ int cli_inputs_next(struct cli_inputs *inputs, struct mapproc_entry *entry,
     for (;;) {
         int result = inputs->walk != NULL ? next_walked(inputs, entry, error)
                                           : next_named(inputs, entry, error);
+        const char *note;
 
         if (result != MAPPROC_OK)
             return result;
         if (entry->kind == MAPPROC_ENTRY_END)
             return 0;
-        if (entry->kind != MAPPROC_ENTRY_SKIPPED)
+        if (entry->kind == MAPPROC_ENTRY_FILE && cli_output_is_at(entry->path))
+            note = "is the output";
+        else if (entry->kind == MAPPROC_ENTRY_SKIPPED)
+            note = mapproc_skip_text(entry->skip);
+        else
             return 1;
         if (inputs->verbose)
-            cli_print_note(entry->path, mapproc_skip_text(entry->skip));
+            cli_print_note(entry->path, note);
         free(entry->path);
     }
 }

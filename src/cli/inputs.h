@@ -43,8 +43,15 @@ int cli_inputs_open(struct cli_inputs *inputs, const struct cli_input_options *o
 void cli_inputs_close(struct cli_inputs *inputs);
 
 /*
- * The next file or error, as mapproc_walk_next(); what is skipped is told to the user at -v.
- * Returns 1; 0 if there are no more; or a negative code with *error filled.
+ * Looks whether the output would replace an operand. With that open: CLI_OK, or an exit status
+ * after a message. Names in a list are looked at when their turn comes.
+ */
+int cli_inputs_check(const struct cli_inputs *inputs);
+
+/*
+ * The next file or error, as mapproc_walk_next(); what is skipped, such as the output itself, is
+ * told to the user at -v. Returns 1; 0 if there are no more; or a negative code with *error filled,
+ * whose `what` is empty if it was told.
  */
 int cli_inputs_next(struct cli_inputs *inputs, struct mapproc_entry *entry,
                     struct mapproc_error *error);

@@ -32,26 +32,29 @@ static void print_line(const char *name, const char *what, const char *why)
     free(quoted);
 }
 
+/* What messages call a source. */
+static const char *show_path(const char *path)
+{
+    return path != NULL && strcmp(path, "-") == 0 ? "stdin" : path;
+}
+
 void cli_print_error(const struct mapproc_error *error)
 {
-    const char *path = error->path;
     const char *reason = error->system_error != 0 ? strerror(error->system_error) : NULL;
     char why[256];
 
-    if (path != NULL && strcmp(path, "-") == 0)
-        path = "stdin";
     if (error->length > 0)
         (void)snprintf(why, sizeof(why), "bytes %" PRIu64 "-%" PRIu64 "%s%s", error->offset,
                        error->offset + error->length - 1, reason != NULL ? ": " : "",
                        reason != NULL ? reason : "");
     else
         (void)snprintf(why, sizeof(why), "%s", reason != NULL ? reason : "");
-    print_line(path, error->what, why[0] != '\0' ? why : NULL);
+    print_line(show_path(error->path), error->what, why[0] != '\0' ? why : NULL);
 }
 
 void cli_print_note(const char *path, const char *text)
 {
-    print_line(path, text, NULL);
+    print_line(show_path(path), text, NULL);
 }
 
 int cli_print_usage_error(const char *verb, const char *culprit, const char *what)

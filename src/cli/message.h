@@ -13,7 +13,8 @@ enum cli_status {
     CLI_FAILED = 3,   /* I/O error, no space, no memory, no permission */
 };
 
-/* "mapproc: 'name': what (why)", each on one line whatever the bytes of the name. */
+/* "mapproc: 'name': what (why)", each on one line whatever the bytes of the name. "-" is called
+ * stdin. */
 void cli_print_error(const struct mapproc_error *error);
 
 /* The same for something that did no harm; `path` may be NULL. */

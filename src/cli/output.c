@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/message.h"
 #include "cli/signals.h"
@@ -29,6 +30,21 @@ int cli_output_open(const char *path)
     }
     to_file = true;
     return CLI_OK;
+}
+
+bool cli_output_is_terminal(void)
+{
+    return !to_file && isatty(STDOUT_FILENO) == 1;
+}
+
+bool cli_output_replaces(const char *path)
+{
+    return to_file && mapproc_atomic_file_replaces(&file, path);
+}
+
+bool cli_output_is_at(const char *path)
+{
+    return to_file && mapproc_atomic_file_is_at(&file, path);
 }
 
 void cli_output_fail(int error)

@@ -13,6 +13,13 @@
  */
 int cli_output_open(const char *path);
 
+/* Whether it goes to a terminal, which must not get names raw. */
+bool cli_output_is_terminal(void);
+
+/* As mapproc_atomic_file_replaces() and mapproc_atomic_file_is_at(); false for standard output. */
+bool cli_output_replaces(const char *path);
+bool cli_output_is_at(const char *path);
+
 /* Writes `length` bytes, and with `flush` does not keep them waiting. False if that failed, now or
  * before. */
 bool cli_output_write(const char *text, size_t length, bool flush);

@@ -5,12 +5,15 @@
 #include <search.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "cli/inputs.h"
 #include "cli/message.h"
 
 struct cli_name_set {
-    void *root; /* of tsearch(3) */
+    void *root;           /* of tsearch(3) */
+    struct stat *ignored; /* device and inode of each count */
+    size_t ignored_count;
 };
 
 struct cli_name_set *cli_name_set_create(void)
@@ -23,6 +26,7 @@ void cli_name_set_free(struct cli_name_set *set)
     if (set == NULL)
         return;
     tdestroy(set->root, free);
+    free(set->ignored);
     free(set);
 }
 
@@ -54,6 +58,31 @@ bool cli_name_set_has(const struct cli_name_set *set, const char *name)
     return tfind(normalize(name), &set->root, compare) != NULL;
 }
 
+bool cli_name_set_ignore(struct cli_name_set *set, const struct stat *status)
+{
+    size_t count = set->ignored_count + 1;
+    struct stat *ignored = reallocarray(set->ignored, count, sizeof(*ignored));
+
+    if (ignored == NULL)
+        return false;
+    ignored[set->ignored_count] = *status;
+    set->ignored = ignored;
+    set->ignored_count = count;
+    return true;
+}
+
+static bool is_ignored(const struct cli_name_set *set, const char *path)
+{
+    struct stat status;
+
+    if (set->ignored_count == 0 || lstat(path, &status) != 0)
+        return false;
+    for (size_t i = 0; i < set->ignored_count; i++)
+        if (set->ignored[i].st_dev == status.st_dev && set->ignored[i].st_ino == status.st_ino)
+            return true;
+    return false;
+}
+
 int cli_verify_find_extra(const struct cli_name_set *listed, const char *directory,
                           struct cli_verify_output *output, bool verbose, uint64_t *count)
 {
@@ -71,7 +100,8 @@ int cli_verify_find_extra(const struct cli_name_set *listed, const char *directo
         if (entry.kind == MAPPROC_ENTRY_ERROR) {
             cli_print_error(&entry.error);
             status = CLI_FAILED;
-        } else if (!cli_name_set_has(listed, entry.path)) {
+        } else if (!cli_name_set_has(listed, entry.path) && !is_ignored(listed, entry.path) &&
+                   !mapproc_atomic_file_is_at(&output->map, entry.path)) {
             ++*count;
             status = status < CLI_BAD_DATA ? CLI_BAD_DATA : status;
             if (cli_verify_output_extra(output, entry.path) != MAPPROC_OK)

@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/stat.h>
 
 #include "cli/verify_output.h"
 
@@ -19,6 +20,9 @@ void cli_name_set_free(struct cli_name_set *set);
 /* Adds a copy. False without memory. */
 bool cli_name_set_add(struct cli_name_set *set, const char *name);
 bool cli_name_set_has(const struct cli_name_set *set, const char *name);
+
+/* Makes a file, whatever its name is, one that is not missed in the lists. */
+bool cli_name_set_ignore(struct cli_name_set *set, const struct stat *status);
 
 /*
  * Puts out the names of all files below `directory` that are not in the set; *count gets their

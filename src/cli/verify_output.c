@@ -114,11 +114,21 @@ static int write_bad(const struct mapproc_verified *verified)
     return write_line(verified->name, text, true);
 }
 
+/* In a list "-" is a file of that name. */
+static void print_error(const struct mapproc_error *error)
+{
+    struct mapproc_error shown = *error;
+
+    if (shown.path != NULL && strcmp(shown.path, "-") == 0)
+        shown.path = "./-";
+    cli_print_error(&shown);
+}
+
 static int write_text(const struct cli_verify_output *output,
                       const struct mapproc_verified *verified)
 {
     if (verified->error != NULL)
-        cli_print_error(verified->error);
+        print_error(verified->error);
     if (output->status_only)
         return MAPPROC_OK;
     switch (verified->verdict) {
@@ -234,6 +244,10 @@ static int add_to_map(struct cli_verify_output *output, const struct mapproc_ver
 
     if (output->mapped++ > 0) {
         (void)cli_print_usage_error("verify", "--map", "is for lists of one file");
+        return MAPPROC_REFUSED;
+    }
+    if (mapproc_atomic_file_replaces(&output->map, verified->name)) {
+        (void)cli_print_usage_error("verify", "--map", "would replace the file that is checked");
         return MAPPROC_REFUSED;
     }
     map = make_map(verified, &count);

@@ -218,6 +218,41 @@ int mapproc_atomic_file_write(struct mapproc_atomic_file *file, const void *data
     return MAPPROC_OK;
 }
 
+/* ---- what else has to do with it ---- */
+
+static bool same_file(const struct stat *a, const struct stat *b)
+{
+    return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
+}
+
+/* Finds out what the target's name has now. False if nothing, or nothing that is replaced. */
+static bool look_at_target(const struct mapproc_atomic_file *file, struct stat *status)
+{
+    return file->directory >= 0 &&
+           fstatat(file->directory, file->name, status, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+bool mapproc_atomic_file_replaces(const struct mapproc_atomic_file *file, const char *path)
+{
+    struct stat target, other;
+
+    return look_at_target(file, &target) && stat(path, &other) == 0 && same_file(&target, &other);
+}
+
+bool mapproc_atomic_file_is_at(const struct mapproc_atomic_file *file, const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    const char *name = slash != NULL ? slash + 1 : path;
+    struct stat own, other;
+
+    if (file->directory < 0)
+        return false;
+    if (strcmp(name, file->temporary) == 0)
+        return fstat(file->fd, &own) == 0 && lstat(path, &other) == 0 && same_file(&own, &other);
+    return strcmp(name, file->name) == 0 && look_at_target(file, &own) &&
+           lstat(path, &other) == 0 && same_file(&own, &other);
+}
+
 /* ---- commit ---- */
 
 /* The process's umask. There is no call that only asks for it. */

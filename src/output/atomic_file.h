@@ -64,6 +64,19 @@ int mapproc_atomic_file_write(struct mapproc_atomic_file *file, const void *data
  */
 int mapproc_atomic_file_commit(struct mapproc_atomic_file *file, struct mapproc_error *error);
 
+/*
+ * Whether `path`, with links followed, leads to the file that the target's name has now, which
+ * commit will replace. Any thread, until commit or abort.
+ */
+bool mapproc_atomic_file_replaces(const struct mapproc_atomic_file *file, const char *path);
+
+/*
+ * Whether `path`, without following a link in its last component, is the temporary or what the
+ * target's name has now. Quick for paths whose last component is neither. Any thread, until commit
+ * or abort.
+ */
+bool mapproc_atomic_file_is_at(const struct mapproc_atomic_file *file, const char *path);
+
 /* Closes and removes the temporary. Does nothing after commit, abort or a failed open. */
 void mapproc_atomic_file_abort(struct mapproc_atomic_file *file);
 
