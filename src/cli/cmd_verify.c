@@ -335,6 +335,7 @@ static int run_verb(int argc, char **argv)
         status = change_directory(&settings);
     if (status == CLI_OK)
         status = check_lists(&run, lists, count);
+    cli_verify_output_close(&settings.output);
     cli_name_set_free(run.listed);
     return status;
 }

@@ -271,11 +271,11 @@ int cli_verify_output_begin(struct cli_verify_output *output)
     output->map = (struct mapproc_atomic_file)MAPPROC_ATOMIC_FILE_CLOSED;
     if (output->map_path == NULL)
         return CLI_OK;
+    cli_signals_protect(&output->map);
     if (mapproc_atomic_file_open(&output->map, output->map_path, true, &error) != MAPPROC_OK) {
         cli_print_error(&error);
         return cli_status_from_code(error.code);
     }
-    cli_signals_protect(&output->map);
     return CLI_OK;
 }
 
@@ -311,14 +311,17 @@ int cli_verify_output_end(struct cli_verify_output *output)
 
     if (output->map_path == NULL)
         return CLI_OK;
-    if (output->mapped != 1) { /* an empty list, or more than one file, which was told */
-        mapproc_atomic_file_abort(&output->map);
+    if (output->mapped != 1) /* an empty list */
         return CLI_OK;
-    }
     if (mapproc_atomic_file_commit(&output->map, &error) == MAPPROC_OK)
         return CLI_OK;
     cli_print_error(&error);
     return cli_status_from_code(error.code);
+}
+
+void cli_verify_output_close(struct cli_verify_output *output)
+{
+    mapproc_atomic_file_abort(&output->map);
 }
 
 void cli_verify_count(struct cli_verify_counts *counts, const struct mapproc_verified *verified)

@@ -47,6 +47,9 @@ int cli_verify_output_extra(struct cli_verify_output *output, const char *name);
 /* Puts the mapfile in its place. CLI_OK, or an exit status after a message. */
 int cli_verify_output_end(struct cli_verify_output *output);
 
+/* The run is over, with or without its end: nothing unfinished stays behind. */
+void cli_verify_output_close(struct cli_verify_output *output);
+
 void cli_verify_count(struct cli_verify_counts *counts, const struct mapproc_verified *verified);
 
 /* What the GNU tools warn about in the end; and, for -v, the counts themselves. */
