@@ -112,8 +112,9 @@ static const char *apply_piece(void *settings, const char *value)
     struct settings *mine = settings;
     uint64_t size;
 
-    if (!mapproc_size_parse(value, &size) || size < PIECE_SIZE_LEAST || size > INT64_MAX)
-        return "must be a size of at least 4K";
+    if (!mapproc_size_parse(value, &size) || size < PIECE_SIZE_LEAST || size > INT64_MAX ||
+        size % MAPPROC_PIECE_ALIGNMENT != 0)
+        return "must be a multiple of 1K and at least 4K";
     mine->output.piece_size = size;
     return NULL;
 }

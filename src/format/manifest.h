@@ -33,7 +33,8 @@
  *
  * pieces OFFSET LENGTH HEX...   digests of adjacent pieces of LENGTH bytes each, from OFFSET on.
  *                      They cover the file from its first byte to its last, in order and without
- *                      gaps, or none of the block's piece digests counts. The last one is shorter
+ *                      gaps, or none of the block's piece digests counts. To be of use, LENGTH is
+ *                      a multiple of 1024 but for the last piece. The last one is shorter
  *                      than the others if it must, so it has a line of its own.
  *
  * end xxh128=HEX   the XXH128 of all lines from the `manifest` line to the one above this, each

@@ -11,6 +11,10 @@
 enum {
     MAPPROC_PIECES_WANTED = 16384, /* as many as a file has at most where the size is chosen here */
     MAPPROC_PIECES_MAX = 1000000,  /* as many as a list holds */
+
+    /* Bytes. Pieces that can be computed begin at multiples of this, as the blocks of XXH3 do: so
+     * they fold the same partials as the whole file. */
+    MAPPROC_PIECE_ALIGNMENT = 1024,
 };
 
 struct mapproc_piece {

@@ -252,6 +252,10 @@ static int choose_pieces(const struct run *run, struct mapproc_item *item, struc
     if (size == MAPPROC_PIECE_SIZE_AUTO)
         size = mapproc_manifest_piece_size(
             item->source.size, chunk_size != 0 ? chunk_size : MAPPROC_CHUNK_SIZE_DEFAULT);
+    if (size % MAPPROC_PIECE_ALIGNMENT != 0)
+        return mapproc_error_set(error, MAPPROC_REFUSED, 0, item->source.path,
+                                 "the size of its pieces is not a multiple of %d",
+                                 MAPPROC_PIECE_ALIGNMENT);
     if (size != 0 && item->source.size / size >= MAPPROC_PIECES_MAX)
         return mapproc_error_set(error, MAPPROC_REFUSED, 0, item->source.path,
                                  "has more than %d pieces of this size", MAPPROC_PIECES_MAX);

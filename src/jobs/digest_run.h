@@ -22,7 +22,8 @@ struct mapproc_digest_order {
     const char *path; /* "-" is standard input */
     const struct mapproc_digest *const *digests;
     size_t digest_count; /* 1 to MAPPROC_RUN_DIGESTS_MAX */
-    uint64_t piece_size; /* bytes, or MAPPROC_PIECE_SIZE_AUTO; 0: no digests of pieces */
+    uint64_t piece_size; /* bytes, a multiple of MAPPROC_PIECE_ALIGNMENT; MAPPROC_PIECE_SIZE_AUTO;
+                            0: no digests of pieces */
     void *user;          /* of whoever ordered it */
 
     enum mapproc_reach reach; /* what the path may lead to */

@@ -61,8 +61,9 @@ static bool find_algorithm(struct mapproc_verify_entry *entry,
     return true;
 }
 
-/* Copies the digests of pieces, if they can be computed again: all of one size but the last, and of
- * the algorithm that there is for pieces. False without memory. */
+/* Copies the digests of pieces, if they can be computed again: all of one size but the last,
+ * beginning where pieces can, and of the algorithm that there is for pieces. False without
+ * memory. */
 static bool take_pieces(struct mapproc_verify_entry *entry, const struct mapproc_list_item *item)
 {
     const struct mapproc_piece_list *pieces = item->pieces;
@@ -70,6 +71,8 @@ static bool take_pieces(struct mapproc_verify_entry *entry, const struct mapproc
 
     if (pieces == NULL || pieces->count == 0 ||
         mapproc_digest_by_tag(item->piece_digest, pieces->digest_size) != algorithm)
+        return true;
+    if (pieces->count > 1 && pieces->pieces[0].length % MAPPROC_PIECE_ALIGNMENT != 0)
         return true;
     for (size_t i = 0; i < pieces->count; i++)
         if (pieces->pieces[i].length != pieces->pieces[0].length &&
@@ -137,7 +140,12 @@ void mapproc_verify_entry_free(struct mapproc_verify_entry *entry)
 
 uint64_t mapproc_verify_entry_piece_size(const struct mapproc_verify_entry *entry)
 {
-    return entry->pieces.count > 0 ? entry->pieces.pieces[0].length : 0;
+    uint64_t size = entry->pieces.count > 0 ? entry->pieces.pieces[0].length : 0;
+    uint64_t odd = size % MAPPROC_PIECE_ALIGNMENT; /* of a file of only one piece */
+
+    return odd == 0                                     ? size
+           : size > INT64_MAX - MAPPROC_PIECE_ALIGNMENT ? 0
+                                                        : size - odd + MAPPROC_PIECE_ALIGNMENT;
 }
 
 void mapproc_verify_entry_take_others(struct mapproc_verify_entry *entry)
