@@ -95,7 +95,7 @@ struct mapproc_options {
     const char *cpus;
 
     /* Bytes that the job may hold at one time: chunks in flight, scratch, the part of its mappings
-     * that is resident, and 8 MiB for the program. 0: 240 MiB, or less on a small machine or in a
+     * that is resident, and 12 MiB for the program. 0: 240 MiB, or less on a small machine or in a
      * small cgroup. Too little is MAPPROC_REFUSED, with the least that works in `what`. */
     uint64_t memory;
 

@@ -171,7 +171,9 @@ for word in 'node 0' 'usable CPUs' 'CPU quota' 'memory limit' 'huge pages' alloc
 done
 run "$MAPPROC" info --cpus "$first_cpu" -j 3 --memory 77M
 grep -q "^usable CPUs *$first_cpu: 1$" "$out" || problem "info does not respect --cpus"
-grep -q '^a job uses *3 threads, at most 77.0 MiB$' "$out" || problem 'info does not respect -j'
+grep -q '^a job uses *3 threads, chunks of .*, and keeps to 77.0 MiB$' "$out" || problem 'info does not respect -j'
+run "$MAPPROC" info -j 500 --memory 1M
+expect_error 2
 run "$MAPPROC" info operand
 expect_error 2
 run "$MAPPROC" info --cpus 77777

@@ -17,6 +17,7 @@
 #include "cli/output.h"
 #include "cli/verbs.h"
 #include "digest/digest.h"
+#include "jobs/digest_run.h"
 #include "memory/heap.h"
 #include "memory/limits.h"
 #include "memory/topology.h"
@@ -41,8 +42,8 @@ struct facts {
     struct mapproc_topology topology;
     char usable[LIST_TEXT_MAX];
     struct mapproc_limits limits;
-    unsigned threads; /* of a job, unless told otherwise */
-    uint64_t memory;
+    struct mapproc_budget budget; /* of a job */
+    uint64_t memory;              /* that it keeps to, bytes */
     char thp[SETTING_MAX];
     char thp_defrag[SETTING_MAX];
     char thp_shmem[SETTING_MAX];
@@ -113,15 +114,18 @@ static int find_facts(struct facts *facts, const struct mapproc_options *options
     result = mapproc_topology_init(&facts->topology, options->cpus, error);
     if (result != MAPPROC_OK)
         return result;
+    mapproc_limits_find(&facts->limits, "");
+    result = mapproc_digest_plan(options, &facts->topology, &facts->limits, &facts->budget, error);
+    if (result != MAPPROC_OK) {
+        mapproc_topology_destroy(&facts->topology);
+        return result;
+    }
     facts->cpu_level = mapproc_cpu_level_name(level);
     list_usable(facts);
-    mapproc_limits_find(&facts->limits, "");
-    facts->threads =
-        options->threads != 0
-            ? options->threads
-            : mapproc_limits_default_threads(&facts->limits, facts->topology.cpu_count);
     facts->memory =
         options->memory != 0 ? options->memory : mapproc_budget_default_memory(&facts->limits);
+    if (facts->memory < facts->budget.memory) /* then it grows to the least that works */
+        facts->memory = facts->budget.memory;
     read_choice(HUGE_PAGES "enabled", facts->thp);
     read_choice(HUGE_PAGES "defrag", facts->thp_defrag);
     read_choice(HUGE_PAGES "shmem_enabled", facts->thp_shmem);
@@ -199,14 +203,15 @@ static void print_chunkers(void)
 
 static void print_facts(const struct facts *facts)
 {
-    char size[MAPPROC_SIZE_TEXT_MAX];
+    char size[MAPPROC_SIZE_TEXT_MAX], chunk[MAPPROC_SIZE_TEXT_MAX];
 
     (void)printf("mapproc       %s\n", mapproc_version());
     print_nodes(&facts->topology);
     (void)printf("usable CPUs   %s: %u\n", facts->usable, facts->topology.cpu_count);
     print_limits(facts);
-    (void)printf("a job uses    %u %s, at most %s\n", facts->threads,
-                 facts->threads == 1 ? "thread" : "threads",
+    (void)printf("a job uses    %u %s, chunks of %s, and keeps to %s\n", facts->budget.workers,
+                 facts->budget.workers == 1 ? "thread" : "threads",
+                 mapproc_size_format(facts->budget.chunk_size, chunk),
                  mapproc_size_format(facts->memory, size));
     (void)printf("huge pages    %s, of %s; defrag %s; shared memory %s\n", facts->thp,
                  mapproc_size_format(facts->huge_page_size, size), facts->thp_defrag,
@@ -313,7 +318,8 @@ static void print_json(const struct facts *facts)
     cli_json_close(&json);
     add_limits(&json, &facts->limits);
     cli_json_open_object(&json, "defaults");
-    cli_json_unsigned(&json, "threads", facts->threads);
+    cli_json_unsigned(&json, "threads", facts->budget.workers);
+    cli_json_unsigned(&json, "chunk_size", facts->budget.chunk_size);
     cli_json_unsigned(&json, "memory", facts->memory);
     cli_json_close(&json);
     cli_json_open_object(&json, "huge_pages");

@@ -54,6 +54,7 @@ struct state {
     uint64_t piece_begin;
     bool out_of_memory; /* for the list of pieces */
     struct timespec opened;
+    double seconds;              /* from then to its end */
     size_t offsets[DIGESTS_MAX]; /* of each digest's state in `running` */
     _Alignas(MAPPROC_DIGEST_ALIGNMENT) unsigned char running[];
 };
@@ -288,10 +289,8 @@ static int open_item(void *context, struct mapproc_item *item, struct mapproc_er
         return result;
     }
     if (run->settings.from_disk && item->source.kind == MAPPROC_SOURCE_EXTENT &&
-        !mapproc_source_drop_cache(&item->source) && run->options != NULL &&
-        run->options->note != NULL)
-        run->options->note(run->options->note_user, item->source.path,
-                           "is still in the page cache, so not all of it is read from the device");
+        !mapproc_source_drop_cache(&item->source))
+        item->note = "is still in the page cache, so not all of it is read from the device";
     item->state = state;
     return MAPPROC_OK;
 }
@@ -378,6 +377,14 @@ static void commit(void *context, struct mapproc_chunk *chunk)
         end_piece(request, state, end);
 }
 
+static double seconds_since(struct timespec start)
+{
+    struct timespec now;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)(now.tv_sec - start.tv_sec) + 1e-9 * (double)(now.tv_nsec - start.tv_nsec);
+}
+
 static int close_item(void *context, struct mapproc_item *item, struct mapproc_error *error)
 {
     const struct request *request = item->request;
@@ -394,6 +401,10 @@ static int close_item(void *context, struct mapproc_item *item, struct mapproc_e
             return mapproc_error_set(error, MAPPROC_FAILED, 0, item->source.path,
                                      "the %s digest could not be finished",
                                      request->digests[i]->name);
+    state->seconds = seconds_since(state->opened);
+    /* Whoever compares pieces keeps as many of its own. */
+    item->held =
+        2 * state->pieces.count * (sizeof(struct mapproc_piece) + state->pieces.digest_size);
     return MAPPROC_OK;
 }
 
@@ -404,14 +415,6 @@ static void let_go(struct mapproc_item *item)
     free(item->request);
     item->state = NULL;
     item->request = NULL;
-}
-
-static double seconds_since(struct timespec start)
-{
-    struct timespec now;
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)(now.tv_sec - start.tv_sec) + 1e-9 * (double)(now.tv_nsec - start.tv_nsec);
 }
 
 static int report_item(void *context, struct mapproc_item *item, const struct mapproc_error *error)
@@ -425,9 +428,8 @@ static int report_item(void *context, struct mapproc_item *item, const struct ma
     result.order = &request->order;
     result.has_mtime = item->source.steady;
     result.mtime = item->source.identity.modified;
-    if (state != NULL)
-        result.seconds = seconds_since(state->opened);
     if (error == NULL) {
+        result.seconds = state->seconds;
         result.digests = state->digests;
         result.piece_size = state->piece_size;
         result.pieces = state->piece_size != 0 ? &state->pieces : NULL;
@@ -484,4 +486,12 @@ int mapproc_digest_run(const struct mapproc_digest_client *client,
 
     return mapproc_pipeline_run(settings->serial ? &serial_job : &parallel_job, &run,
                                 mapproc_chunker_find("fixed"), options, error);
+}
+
+int mapproc_digest_plan(const struct mapproc_options *options,
+                        const struct mapproc_topology *topology,
+                        const struct mapproc_limits *limits, struct mapproc_budget *budget,
+                        struct mapproc_error *error)
+{
+    return mapproc_pipeline_plan(&parallel_job, NULL, options, topology, limits, budget, error);
 }

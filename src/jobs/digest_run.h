@@ -10,6 +10,9 @@
 #include "format/piece_list.h"
 #include "input/source.h"
 #include "mapproc.h"
+#include "memory/limits.h"
+#include "memory/topology.h"
+#include "pipeline/budget.h"
 
 enum { MAPPROC_RUN_DIGESTS_MAX = 16 }; /* of one source */
 
@@ -85,5 +88,11 @@ bool mapproc_digests_any_serial(const struct mapproc_digest *const *digests, siz
 int mapproc_digest_run(const struct mapproc_digest_client *client,
                        const struct mapproc_digest_settings *settings,
                        const struct mapproc_options *options, struct mapproc_error *error);
+
+/* How a run of parallel digests would go about it: see mapproc_pipeline_plan(). */
+int mapproc_digest_plan(const struct mapproc_options *options,
+                        const struct mapproc_topology *topology,
+                        const struct mapproc_limits *limits, struct mapproc_budget *budget,
+                        struct mapproc_error *error);
 
 #endif

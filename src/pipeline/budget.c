@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* budget.c - how many threads, chunks and windows fit into the memory that a job may hold.
  *
- *     program and its tables        8 MiB
+ *     program and its tables        12 MiB
  *   + workers                       384 KiB each: read buffer, stack, caches of the allocators
  *   + scratch arenas                per chunk in flight: its scratch, and a buffer of its size in
  *                                   case it is read and kept; and one such chunk more a node, as
@@ -9,8 +9,9 @@
  *   + windows                       what the chunks in flight lie in, and one more for each source
  *                                   worked on, of which most is done and not yet unmapped
  *
- * The program measures 4 MiB; page tables, and descriptors of up to 4,096 files on their way, take
- * the rest of the 8. The sums are upper bounds: a chunk is either mapped or read, rarely both.
+ * The program measures 4 MiB; results that wait for their turn take 4; page tables, and descriptors
+ * of up to 4,096 files on their way, the rest. The sums are upper bounds: a chunk is either mapped
+ * or read, rarely both.
  */
 #include "pipeline/budget.h"
 
@@ -23,7 +24,7 @@
 #include "pipeline/pipeline.h"
 
 enum {
-    PROGRAM_SIZE = 8 << 20,
+    PROGRAM_SIZE = 12 << 20,
     WORKER_SIZE = 384 << 10,
     DEFAULT_SIZE = 240 << 20,
     MACHINE_SHARE = 8, /* the default is at most one part in so many */

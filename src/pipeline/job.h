@@ -27,7 +27,9 @@ struct mapproc_item {
      * that waits for its bytes is waited for. */
     bool enough;
 
-    void *state;        /* the job's own, set by its open() */
+    size_t held;      /* bytes that its result keeps until it is reported. Set by close() */
+    const char *note; /* something harmless to tell the user, a constant string. Set by open() */
+    void *state;      /* the job's own, set by its open() */
 };
 
 /* A byte range of a source: the unit of work, as the job sees it. */

@@ -62,6 +62,7 @@ static void report_finished(struct mapproc_worker *worker)
         if (pipeline->lanes_first == NULL)
             pipeline->lanes_last = NULL;
         pipeline->lane_count--;
+        pipeline->held -= lane->item.held;
         mapproc_magazine_free(&worker->lanes, lane);
         if (reason.code != MAPPROC_OK)
             mapproc_pipeline_stop(pipeline, &reason);
@@ -80,6 +81,7 @@ void mapproc_lane_settle(struct mapproc_worker *worker, struct mapproc_lane *lan
     close_lane(pipeline, lane);
     (void)pthread_mutex_lock(&pipeline->lock);
     lane->finished = true;
+    pipeline->held += lane->item.held;
     if (lane->has_stdin)
         pipeline->stdin_busy = false;
     report_finished(worker);
@@ -97,7 +99,9 @@ void mapproc_lane_release(struct mapproc_worker *worker, struct mapproc_work *wo
     lane->in_flight--;
     pipeline->in_flight--;
     pipeline->opening -= opened;
+    pipeline->releases++;
     pipeline->starved = false;
+    (void)pthread_cond_signal(&pipeline->changed); /* more may be planned now */
     mapproc_lane_settle(worker, lane);
     (void)pthread_mutex_unlock(&pipeline->lock);
 }

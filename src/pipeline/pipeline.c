@@ -38,7 +38,6 @@
 #include "base/cpu.h"
 #include "base/error.h"
 #include "input/fault_guard.h"
-#include "memory/limits.h"
 #include "pipeline/crew.h"
 #include "pipeline/lane.h"
 #include "pipeline/state.h"
@@ -69,23 +68,22 @@ void mapproc_pipeline_note(struct mapproc_pipeline *pipeline, const char *path, 
     (void)pthread_mutex_unlock(&pipeline->note_lock);
 }
 
-/* Finds out where the run takes place and what it may use, and refuses what makes no sense. */
-static int apply_options(struct mapproc_pipeline *pipeline, struct mapproc_error *error)
+int mapproc_pipeline_plan(const struct mapproc_job *job, void *context,
+                          const struct mapproc_options *options,
+                          const struct mapproc_topology *topology,
+                          const struct mapproc_limits *limits, struct mapproc_budget *budget,
+                          struct mapproc_error *error)
 {
-    const struct mapproc_options *options = pipeline->options;
-    struct mapproc_limits limits;
-    struct mapproc_budget_request request = {
-        .job = pipeline->job,
-        .context = pipeline->context,
-        .limits = &limits,
+    const struct mapproc_budget_request request = {
+        .job = job,
+        .context = context,
+        .limits = limits,
         .threads = options->threads,
-        .default_threads = pipeline->topology.cpu_count,
-        .nodes = pipeline->topology.cpu_node_count,
+        .default_threads = mapproc_limits_default_threads(limits, topology->cpu_count),
+        .nodes = topology->cpu_node_count,
         .chunk_size = options->chunk_size,
         .memory = options->memory,
     };
-    enum mapproc_cpu_level level;
-    int result;
 
     if (options->threads > MAPPROC_THREADS_MAX)
         return mapproc_error_set(error, MAPPROC_REFUSED, 0, NULL, "more than %d threads",
@@ -94,12 +92,22 @@ static int apply_options(struct mapproc_pipeline *pipeline, struct mapproc_error
                                      options->chunk_size > MAPPROC_CHUNK_SIZE_MAX))
         return mapproc_error_set(error, MAPPROC_REFUSED, 0, NULL,
                                  "the chunk size must be from 1K to 1G");
+    return mapproc_budget_make(budget, &request, error);
+}
+
+/* Finds out where the run takes place and what it may use, and refuses what makes no sense. */
+static int apply_options(struct mapproc_pipeline *pipeline, struct mapproc_error *error)
+{
+    struct mapproc_limits limits;
+    enum mapproc_cpu_level level;
+    int result;
+
     mapproc_limits_find(&limits, "");
-    request.default_threads = mapproc_limits_default_threads(&limits, pipeline->topology.cpu_count);
-    result = mapproc_budget_make(&pipeline->budget, &request, error);
+    result = mapproc_pipeline_plan(pipeline->job, pipeline->context, pipeline->options,
+                                   &pipeline->topology, &limits, &pipeline->budget, error);
     if (result != MAPPROC_OK)
         return result;
-    mapproc_placement_init(&pipeline->placement, &pipeline->topology, options->numa);
+    mapproc_placement_init(&pipeline->placement, &pipeline->topology, pipeline->options->numa);
     return mapproc_cpu_level_select(&level, error);
 }
 

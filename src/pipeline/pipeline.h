@@ -5,6 +5,9 @@
 
 #include "chunkers/chunker.h"
 #include "mapproc.h"
+#include "memory/limits.h"
+#include "memory/topology.h"
+#include "pipeline/budget.h"
 #include "pipeline/job.h"
 
 enum {
@@ -13,6 +16,16 @@ enum {
     MAPPROC_CHUNK_SIZE_DEFAULT = 1 << 20,
     MAPPROC_THREADS_MAX = 4096,
 };
+
+/*
+ * Finds out how a run would go about it: *budget gets its numbers. `topology` is that of the CPUs
+ * in the options. MAPPROC_REFUSED for options that make no sense or memory that is too little.
+ */
+int mapproc_pipeline_plan(const struct mapproc_job *job, void *context,
+                          const struct mapproc_options *options,
+                          const struct mapproc_topology *topology,
+                          const struct mapproc_limits *limits, struct mapproc_budget *budget,
+                          struct mapproc_error *error);
 
 /*
  * Runs `job` over all its sources and returns when the last one has been reported, or when a

@@ -74,6 +74,7 @@ static bool may_open(const struct mapproc_pipeline *pipeline)
     unsigned active = pipeline->opening;
 
     if (pipeline->exhausted || pipeline->lane_count >= MAPPROC_ITEMS_MAX ||
+        pipeline->held >= MAPPROC_HELD_SIZE ||
         (pipeline->held_lane != NULL && pipeline->stdin_busy && !pipeline->held_lane->has_stdin))
         return false;
     if (!pipeline->job->spreads)
@@ -255,7 +256,7 @@ static void append_lane(struct mapproc_pipeline *pipeline, struct mapproc_lane *
 
 /* What plan_chunk() or plan_open() could not do. Called with the lock held, dropped meanwhile. */
 static void plan_failed(struct mapproc_worker *worker, struct mapproc_lane *lane,
-                        enum obstacle obstacle)
+                        enum obstacle obstacle, bool released)
 {
     struct mapproc_pipeline *pipeline = worker->pipeline;
     struct mapproc_error error;
@@ -269,7 +270,7 @@ static void plan_failed(struct mapproc_worker *worker, struct mapproc_lane *lane
     }
     if (obstacle == EXHAUSTED)
         pipeline->exhausted = true;
-    if (obstacle != STARVED)
+    if (obstacle != STARVED || released) /* what was released meanwhile may be enough */
         return;
     pipeline->starved = true;
     if (pipeline->in_flight == 0) { /* nothing is there to be released: waiting would not help */
@@ -288,6 +289,7 @@ static bool plan_one(struct mapproc_worker *worker)
     struct mapproc_lane *lane = find_cuttable(pipeline);
     struct mapproc_work *work;
     enum obstacle obstacle = STARVED;
+    uint64_t releases = pipeline->releases;
 
     /* Counting the chunk before it exists keeps the lane from being completed under us. */
     pipeline->in_flight++;
@@ -301,7 +303,7 @@ static bool plan_one(struct mapproc_worker *worker)
     work = lane != NULL ? plan_chunk(worker, lane) : plan_open(worker, &obstacle);
     (void)pthread_mutex_lock(&pipeline->lock);
     if (work == NULL) {
-        plan_failed(worker, lane, obstacle);
+        plan_failed(worker, lane, obstacle, pipeline->releases != releases);
         return false;
     }
     if (work->task == MAPPROC_TASK_OPEN)

@@ -28,6 +28,8 @@ enum {
     MAPPROC_MAP_MIN = 1 << 20,
     /* Sources between open and report, so that a slow first one cannot pile up the others. */
     MAPPROC_ITEMS_MAX = 4096,
+    /* The same for what their results keep in memory, bytes. */
+    MAPPROC_HELD_SIZE = 4 << 20,
 };
 
 struct mapproc_pipeline;
@@ -129,6 +131,8 @@ struct mapproc_pipeline {
     unsigned in_flight; /* chunks from planning to release */
     unsigned opening;   /* of them, those that open a source */
     size_t mapped;      /* bytes of all open windows */
+    size_t held;        /* bytes of results that wait for their turn to be reported */
+    uint64_t releases;  /* chunks released so far: tells whether an arena may have room since */
     bool planning;      /* some worker is the planner */
     bool stdin_busy;    /* a lane reads standard input, which two at once would tear apart */
     bool starved;       /* no memory to plan with until a chunk is released */

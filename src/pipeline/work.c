@@ -51,7 +51,7 @@ struct mapproc_work *mapproc_work_make(struct mapproc_worker *worker, enum mappr
     size_t scratch_size = pipeline->job->scratch_size(pipeline->context, item, length);
     struct mapproc_work *work = mapproc_magazine_alloc(&worker->works);
     unsigned nodes = pipeline->routes.nodes;
-    const unsigned *order = pipeline->routes.order + (size_t)node * nodes;
+    const unsigned *order = pipeline->routes.order + (size_t)node * pipeline->routes.nodes;
 
     if (work == NULL)
         return NULL;
@@ -59,7 +59,10 @@ struct mapproc_work *mapproc_work_make(struct mapproc_worker *worker, enum mappr
     work->chunk.item = item;
     work->chunk.length = length;
     /* Memory that is further away is better than none, and the arenas are sized to be enough only
-     * together: where the page cache is all on one node, so are the chunks. */
+     * together: where the page cache is all on one node, so are the chunks. But strictly means
+     * strictly; one chunk fits into each arena, so there is always one that can go on. */
+    if (pipeline->routes.policy == MAPPROC_NUMA_BIND)
+        nodes = 1;
     for (unsigned i = 0; i < nodes; i++) {
         work->arena = order[i];
         if (take_scratch(&pipeline->arenas[order[i]], work, scratch_size, with_buffer ? length : 0))
@@ -151,6 +154,7 @@ static void give_up_mapping(struct mapproc_pipeline *pipeline, struct mapproc_la
 
     (void)snprintf(text, sizeof(text), "cannot be mapped (%s), so it is read",
                    strerror(error->system_error));
+    lane->item.source.mappable = false;
     (void)pthread_mutex_lock(&pipeline->lock);
     mapproc_io_choice_fix(&lane->io_choice, MAPPROC_ACCESS_READ);
     (void)pthread_mutex_unlock(&pipeline->lock);

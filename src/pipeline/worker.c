@@ -212,6 +212,7 @@ static int prepare_lane(struct mapproc_pipeline *pipeline, struct mapproc_lane *
 {
     const struct mapproc_source *source = &lane->item.source;
     enum mapproc_io io = pipeline->options->io;
+    int result;
 
     if (!source->mappable || io == MAPPROC_IO_READ || source->size < MAPPROC_MAP_MIN)
         mapproc_io_choice_fix(&lane->io_choice, MAPPROC_ACCESS_READ);
@@ -221,7 +222,10 @@ static int prepare_lane(struct mapproc_pipeline *pipeline, struct mapproc_lane *
         return mapproc_error_set(error, MAPPROC_REFUSED, 0, source->path,
                                  "the chunker '%s' refuses the chunk size",
                                  pipeline->chunker->name);
-    return pipeline->job->open(pipeline->context, &lane->item, error);
+    result = pipeline->job->open(pipeline->context, &lane->item, error);
+    if (result == MAPPROC_OK && lane->item.note != NULL)
+        mapproc_pipeline_note(pipeline, source->path, lane->item.note);
+    return result;
 }
 
 /* Whether the whole source is one chunk, which its opener may as well process at once. */
