@@ -168,6 +168,8 @@ static int status_of(const struct mapproc_verified *verified)
 {
     if (verified->verdict == MAPPROC_VERDICT_GOOD)
         return CLI_OK;
+    if (verified->error != NULL && verified->error->system_error == EISDIR)
+        return CLI_BAD_DATA; /* a list cannot make the machine look broken */
     return verified->error != NULL ? cli_status_from_code(verified->error->code) : CLI_BAD_DATA;
 }
 
