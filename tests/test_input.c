@@ -67,7 +67,7 @@ static void fault_is_caught_and_located(void **state)
     write_file(path, 'a', SIZE);
     assert_int_equal(mapproc_fault_guard_install(&error), MAPPROC_OK);
     assert_int_equal(mapproc_source_open(&source, path, &error), MAPPROC_OK);
-    assert_int_equal(mapproc_mapping_open(&mapping, &source, 0, SIZE, &error), MAPPROC_OK);
+    assert_int_equal(mapproc_mapping_open(&mapping, &source, 0, SIZE, false, &error), MAPPROC_OK);
     touch = (struct touch){.data = mapping.address, .length = SIZE};
     assert_true(mapproc_fault_guard_run(mapping.address, SIZE, touch_all, &touch, &fault));
     assert_int_equal(touch.touched, SIZE);
@@ -112,7 +112,7 @@ static void threads_fault_side_by_side(void **state)
     write_file(path, 'a', SIZE);
     assert_int_equal(mapproc_fault_guard_install(NULL), MAPPROC_OK);
     assert_int_equal(mapproc_source_open(&source, path, NULL), MAPPROC_OK);
-    assert_int_equal(mapproc_mapping_open(&mapping, &source, 0, SIZE, NULL), MAPPROC_OK);
+    assert_int_equal(mapproc_mapping_open(&mapping, &source, 0, SIZE, false, NULL), MAPPROC_OK);
     assert_int_equal(truncate(path, PAGE), 0);
     for (int i = 0; i < 4; i++)
         assert_int_equal(
@@ -417,7 +417,7 @@ static void windows_are_aligned(void **state)
     write_file(path, 'a', LARGE);
     open_source(&source);
     for (size_t i = 0; i < sizeof(offsets) / sizeof(offsets[0]); i++) {
-        assert_int_equal(mapproc_mapping_open(&mapping, &source, offsets[i], LARGE, NULL),
+        assert_int_equal(mapproc_mapping_open(&mapping, &source, offsets[i], LARGE, false, NULL),
                          MAPPROC_OK);
         assert_int_equal(mapping.offset % MAPPROC_MAPPING_ALIGNMENT, 0);
         assert_true(mapping.offset <= offsets[i]);

@@ -193,7 +193,8 @@ static void place_file(int number)
     (void)visit_node(MAPPROC_NUMA_AUTO, 0, write_file, &spot);
     assert_true(spot.good);
     assert_int_equal(mapproc_source_open(&source, path, NULL), MAPPROC_OK);
-    assert_int_equal(mapproc_mapping_open(&mapping, &source, 0, FILE_SIZE, NULL), MAPPROC_OK);
+    assert_int_equal(mapproc_mapping_open(&mapping, &source, 0, FILE_SIZE, false, NULL),
+                     MAPPROC_OK);
     for (size_t at = 0; at < FILE_SIZE; at += 1 << 20) {
         assert_int_equal(mapproc_mapping_find_node(mapproc_mapping_at(&mapping, at)), number);
         assert_int_equal(node_of(mapproc_mapping_at(&mapping, at)), number);

@@ -38,11 +38,12 @@ static void *find_aligned_place(size_t length)
 }
 
 int mapproc_mapping_open(struct mapproc_mapping *mapping, const struct mapproc_source *source,
-                         uint64_t offset, uint64_t end, struct mapproc_error *error)
+                         uint64_t offset, uint64_t end, bool apart, struct mapproc_error *error)
 {
     uint64_t begin = mapproc_round_down(offset, MAPPROC_MAPPING_ALIGNMENT);
     size_t length = (size_t)(end - begin);
     void *address;
+    bool huge;
 
     if (end - begin > SIZE_MAX)
         return mapproc_error_set(error, MAPPROC_FAILED, ENOMEM, source->path, "cannot map");
@@ -52,8 +53,11 @@ int mapproc_mapping_open(struct mapproc_mapping *mapping, const struct mapproc_s
         return mapproc_error_set(error, MAPPROC_FAILED, errno, source->path, "cannot map");
     /* Before the first touch: that is when the page cache decides on the size of its folios. The
      * kernel may know none of these; everything works without. */
-    (void)madvise(address, length, MADV_HUGEPAGE);
-    (void)madvise(address, length, MADV_SEQUENTIAL);
+    huge = madvise(address, length, MADV_HUGEPAGE) == 0;
+    /* With huge pages "random" still reads the whole one that is touched, in one piece, and nothing
+     * else; without them it would read page by page. */
+    if (!apart || huge)
+        (void)madvise(address, length, apart ? MADV_RANDOM : MADV_SEQUENTIAL);
     *mapping = (struct mapproc_mapping){.address = address, .offset = begin, .length = length};
     return MAPPROC_OK;
 }

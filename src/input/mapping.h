@@ -3,6 +3,7 @@
 #ifndef MAPPROC_INPUT_MAPPING_H
 #define MAPPROC_INPUT_MAPPING_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -23,11 +24,13 @@ struct mapproc_mapping {
 
 /*
  * Maps the bytes from `offset`, rounded down to MAPPROC_MAPPING_ALIGNMENT, to `end` (at most the
- * source's size), and advises the kernel to use huge pages and read ahead. Fails as mmap() does;
- * the advice is never a reason to. Undo with mapproc_mapping_close().
+ * source's size), and advises the kernel to use huge pages and to read ahead; but not beyond the
+ * huge page that is touched if `apart`, which is for parts that belong to different NUMA nodes:
+ * what is read ahead lands on the node of the reader. Fails as mmap() does; the advice is never
+ * a reason to. Undo with mapproc_mapping_close().
  */
 int mapproc_mapping_open(struct mapproc_mapping *mapping, const struct mapproc_source *source,
-                         uint64_t offset, uint64_t end, struct mapproc_error *error);
+                         uint64_t offset, uint64_t end, bool apart, struct mapproc_error *error);
 void mapproc_mapping_close(struct mapproc_mapping *mapping);
 
 /* Where byte `offset` of the source is in memory; it must be in the mapping. */

@@ -131,8 +131,8 @@ static struct mapproc_window *open_window(struct mapproc_pipeline *pipeline,
         (void)mapproc_error_set(error, MAPPROC_FAILED, ENOMEM, source->path, "cannot map");
         goto give_back;
     }
-    if (mapproc_mapping_open(&window->mapping, source, begin, begin + length, error) !=
-        MAPPROC_OK) {
+    if (mapproc_mapping_open(&window->mapping, source, begin, begin + length,
+                             pipeline->routes.count > 1, error) != MAPPROC_OK) {
         mapproc_slab_free(&pipeline->windows, window);
         goto give_back;
     }
