@@ -26,6 +26,7 @@ static const struct cli_verb *const verbs[] = {
     &cli_verb_verify,
     &cli_verb_compare,
     &cli_verb_info,
+    &cli_verb_bench,
 };
 
 enum { VERBS = sizeof(verbs) / sizeof(verbs[0]) };
