@@ -428,6 +428,23 @@ END
     expect_stdout_file expected
     done_test 'manifests: without the files'
 
+    random_file file 3000000
+    "$MAPPROC" checksum --manifest --piece 64K file >A.m
+    for ((round = 0; round < 20; round++)); do
+        cp file copy
+        at=$(random_below 3000000)
+        flip copy "$at"
+        "$MAPPROC" checksum --manifest --piece 64K -j $((1 + round % 3)) - <copy |
+            sed 's/  stdin$/  file/' >B.m
+        first=$((at / 65536 * 65536))
+        last=$((first + 65536 < 3000000 ? first + 65535 : 2999999))
+        sed -i '$d' B.m # its end no longer fits
+        run "$MAPPROC" compare --manifest A.m B.m
+        expect_status 1
+        expect_stdout "file: differs within bytes $first-$last ($((last - first + 1)) bytes in all)"
+    done
+    done_test 'manifests of mapproc: 20 random changes, 20 right answers'
+
     random_file file 300000
     manifest 65536 file >A.m
     manifest 131072 file >B.m

@@ -103,21 +103,6 @@ static int write_lines(const struct cli_checksum_output *output,
 
 /* ---- JSON ---- */
 
-static void add_error(struct cli_json *json, const struct mapproc_error *error)
-{
-    cli_json_text(json, "error", error->what);
-    cli_json_text(json, "kind",
-                  error->code == MAPPROC_BAD_DATA  ? "data"
-                  : error->code == MAPPROC_REFUSED ? "refused"
-                                                   : "machine");
-    if (error->system_error != 0)
-        cli_json_text(json, "reason", strerror(error->system_error));
-    if (error->length > 0) {
-        cli_json_unsigned(json, "offset", error->offset);
-        cli_json_unsigned(json, "length", error->length);
-    }
-}
-
 static int write_json(const struct cli_checksum_output *output,
                       const struct mapproc_digest_result *result)
 {
@@ -127,7 +112,7 @@ static int write_json(const struct cli_checksum_output *output,
     cli_json_name(&json, "name", shown_name(result));
     cli_json_unsigned(&json, "size", result->size);
     if (result->error != NULL) {
-        add_error(&json, result->error);
+        cli_json_error(&json, result->error);
     } else {
         cli_json_open_object(&json, "digests");
         for (size_t i = 0; i < output->digest_count; i++) {
