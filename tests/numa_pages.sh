@@ -156,7 +156,7 @@ for io in mmap read; do
     expect_node_lines
     read_pages
     expect_spread 80
-    expect_within 'percent of the pages on the node that read them' "$dealt" 80 100
+    expect_within 'percent of the pages on the node that read them' "$dealt" 90 100
     for node in $cpu_nodes; do
         read_node_line "$node"
         expect_equal "KiB that node $node took" 0 "$taken"
