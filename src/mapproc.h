@@ -132,9 +132,9 @@ struct mapproc_checksum {
 typedef int (*mapproc_checksum_report)(void *user, const struct mapproc_checksum *checksum);
 
 /*
- * Computes the standard digests of each of `count` files, each file read once, using several threads
- * inside each file where the algorithms allow it (mapproc_checksum_algorithm() lists them; xxh128,
- * xxh3, crc32 and crc32c do) and across files where they do not.
+ * Computes the standard digests of each of `count` files, each file read once, using several
+ * threads inside each file where the algorithms allow it (mapproc_checksum_algorithm() lists them;
+ * xxh128, xxh3, crc32 and crc32c do) and across files where they do not.
  *
  * paths       file names; "-" is standard input. Borrowed until the call returns.
  * algorithms  one name or several, separated by commas ("xxh128,sha256"); NULL for xxh128.
@@ -145,8 +145,8 @@ typedef int (*mapproc_checksum_report)(void *user, const struct mapproc_checksum
  * Returns MAPPROC_OK if the job ran to its end, even if sources failed (their reports say so);
  * MAPPROC_REFUSED for options or algorithms that make no sense; MAPPROC_CANCELLED; or what a report
  * returned, and then `error->what` is empty. Thread-safe: any number of jobs may run at once in one
- * process. The process gets a SIGBUS handler that stays installed; it passes on every SIGBUS that is
- * not about a file being read here.
+ * process. The process gets a SIGBUS handler that stays installed; it passes on every SIGBUS that
+ * is not about a file being read here.
  */
 MAPPROC_API int mapproc_checksum_files(const char *const *paths, size_t count,
                                        const char *algorithms,

@@ -218,6 +218,7 @@ PYTHON
 run "$MAPPROC" verify --map map big.m big.m
 expect_status 2
 expect_stderr --map
+# shellcheck disable=SC2094  # it is read as a file to be checked, not for what is written
 cp big.m one-more && "$MAPPROC" checksum --manifest one-more >>one-more
 run "$MAPPROC" verify --map map2 one-more
 expect_status 2
@@ -359,6 +360,7 @@ done_test 'the algorithm is found out without -a, also if the first files are mi
 run "$MAPPROC" verify --strict list
 expect_status 0
 expect_stdout "$(printf 'files/%s: OK\n' f1 f240 f5000 f0 f70000 f1 f1)"
+# shellcheck disable=SC2094  # nothing is written
 run "$MAPPROC" verify --strict list list - <list
 expect_status 0
 [[ $(grep -c OK "$out") == 21 ]] || problem 'three lists'
