@@ -464,10 +464,11 @@ for k in range(150):
     at = random.randrange(len(text))
     changed = bytearray(text)
     changed[at] ^= 1 << random.randrange(8)
+    if at >= lines[-2] and changed.lower() == text.lower():
+        continue  # a digit of the end line, written in capitals, is the same digit
     with open('cut.m', 'wb') as f:
         f.write(changed)
     result = subprocess.run([mapproc, 'verify', 'cut.m'], capture_output=True)
-    # What is neither an end line nor a digest is told by the end line.
     expect(result.returncode in (1, 2), at, result)
     expect(result.stderr != b'', at, result)
 PYTHON
@@ -522,9 +523,9 @@ digest = open('big.m').read().splitlines()[-2].split()[0]
 head = '# mapproc manifest 1 digests=xxh128 pieces=xxh128 piece-size=auto\n'
 hexes = ' '.join(['0' * 32] * 3)
 big = os.path.getsize('big')
-huge = [0, 1, 3, 1023, 1024, 4096, 1 << 31, 1 << 32, (1 << 63) - 1, 1 << 63, (1 << 64) - 1, 1 << 64, 10 ** 40, -1, -big]
+huge = [0, 1, 1023, 1024, (1 << 63) - 1, (1 << 64) - 1, 10 ** 40, -1]
 cases = []
-for size, length in itertools.product([0, 1, big, *huge], huge):
+for size, length in itertools.product([3, big, 3 << 62, (1 << 64) - 1, 10 ** 40], huge):
     cases.append('# mapproc file size=%d mtime=1.000000000 pieces=3\n# mapproc pieces 0 %d %s\n' % (size, length, hexes))
 for words in ['pieces=99999999999999999999', 'pieces=1000000', 'pieces=-1', 'pieces=3 pieces=3', 'size=1', 'mtime=x',
               'mtime=99999999999999999999.0', 'mtime=1.9999999999', '=', '===', 'size']:
@@ -536,25 +537,28 @@ for case in cases:
     result = subprocess.run(['timeout', '20', mapproc, 'verify', '-'], input=head + case + digest + '  files/f5000\n', text=True,
                             capture_output=True)
     expect(result.returncode == 1 and 'files/f5000: FAILED' in result.stdout, case[:200], result)
-# A million pieces of one byte and of 1 KiB.
-for length in (1, 1024):
-    text = head + '# mapproc file size=%d mtime=1.000000000 pieces=1000000\n' % (length * 1000000)
-    for at in range(0, 1000000, 1000):
+# As many pieces as can be, of 1 KiB, and one more.
+for count in (1000000, 1001000):
+    length = 1024
+    text = head + '# mapproc file size=%d mtime=1.000000000 pieces=%d\n' % (length * count, count)
+    for at in range(0, count, 1000):
         text += '# mapproc pieces %d %d%s\n' % (at * length, length, ' ' + ' '.join(['0' * 32] * 1000))
     text += digest + '  big\n'
     result = subprocess.run(['timeout', '60', mapproc, 'verify', '-'], input=text, text=True, capture_output=True)
-    expect(result.returncode in (1, 2) and 'big: ' in result.stdout and len(result.stdout) < 3000, length, result)
+    expect(result.returncode == 1 and 'big: FAILED' in result.stdout and len(result.stdout) < 3000, count, result)
 PYTHON
 
-run_measured "$MAPPROC" verify - < <(head -c 1000000000 /dev/zero | tr '\0' a; printf '\n'; cat good)
+giga=1000000000
+if sanitized; then giga=100000000; fi
+run_measured "$MAPPROC" verify - < <(head -c $giga /dev/zero | tr '\0' a; printf '\n'; cat good)
 expect_status 0
 expect_stdout "$(sed 's/^[0-9a-f]*  //; s/$/: OK/' good)"
 expect_stderr '1 line is improperly formatted'
 expect_peak_below 64
-run_measured "$MAPPROC" verify --strict - < <(head -c 300000000 /dev/zero)
+run_measured "$MAPPROC" verify --strict - < <(head -c $((giga / 10)) /dev/zero)
 expect_status 1
 expect_peak_below 64
-run_measured "$MAPPROC" verify - < <(printf '# mapproc manifest 1 digests=xxh128 '; head -c 300000000 /dev/zero | tr '\0' ' ')
+run_measured "$MAPPROC" verify - < <(printf '# mapproc manifest 1 digests=xxh128 '; head -c $((giga / 10)) /dev/zero | tr '\0' ' ')
 expect_status 1
 expect_peak_below 64
 done_test 'a line of 1 GB: an improper line, in little memory'
@@ -566,7 +570,7 @@ for what in "'garbage %d' % i" "'%032x  missing-%d' % (i, i)" "'MD5 (%d) = %032x
     run_measured "$MAPPROC" verify --status - < <(python3 -c "
 import sys
 sys.stdout.reconfigure(encoding='latin-1')
-for i in range($lines // (20 if 'f1' in \"$what\" else 4)): print($what)")
+for i in range($lines // (50 if 'f1' in \"$what\" else 20)): print($what)")
     [[ $status == 1 ]] || problem "exit status $status of $what"
     expect_peak_below 64
 done
