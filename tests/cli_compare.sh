@@ -293,12 +293,21 @@ else
     inject a pread64:error=EIO:when=3 compare -j 2 --io read a b
     expect_error 3
     expect_stderr "'a': cannot read (bytes "
+    (
+        sleep 0.3
+        touch a
+    ) &
+    inject b pread64:error=EIO:delay_enter=600000:when=2 compare -j 2 a b
+    expect_error 3
+    expect_stderr "'b': cannot read (bytes "
+    wait
     done_test 'reads that fail: EIO is exit 3 with the range, EINTR does not matter, an early end is exit 1'
 fi
 
-# Starts a comparison of "big" with "other" and changes one of them while it is under way.
+# change_under_way COMMAND ARGUMENT...: starts a comparison of "big" with "other" and runs the command
+# while it is under way.
 change_under_way() {
-    local i changed=$1 size=1G
+    local i change=$1 size=1G
     shift
     sanitized && size=256M
     for ((i = 0; i < 20; i++)); do
@@ -313,7 +322,7 @@ change_under_way() {
         sleep 0.0$((2 + i % 5))
         if kill -STOP "$pid" 2>/dev/null && [[ -e /proc/$pid/fd ]] &&
             find "/proc/$pid/fd" -lname '*/other' 2>/dev/null | grep -q .; then
-            truncate -s 1M "$changed"
+            eval "$change"
             kill -CONT "$pid"
             wait "$pid"
             status=$?
@@ -327,12 +336,15 @@ change_under_way() {
 
 for io in mmap read; do
     for file in big other; do
-        change_under_way "$file" -j 2 --io "$io"
+        change_under_way "truncate -s 1M $file" -j 2 --io "$io"
         expect_error 1
         expect_stderr "mapproc: '$file': changed while it was read: cut from"
+        change_under_way "touch $file" -j 2 --io "$io"
+        expect_error 1
+        expect_stderr "mapproc: '$file': changed while it was read: its modification time"
     done
 done
-done_test 'a file that is cut during the run: exit 1, one clear line'
+done_test 'a file that is cut or touched during the run: exit 1, one clear line'
 rm -f big other
 
 mkfifo fifo

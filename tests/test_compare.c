@@ -111,6 +111,38 @@ static void lists_of_parts_make_one(void **state)
     }
 }
 
+/* Parts that keep less than the list: it has the first ranges without a gap, and counts them all.
+ */
+static void ranges_that_parts_do_not_keep_are_counted(void **state)
+{
+    enum { PARTS = 6, PART = 64 };
+    static struct mapproc_range room[PART];
+
+    (void)state;
+    for (unsigned round = 0; round < 1000; round++) {
+        struct mapproc_range_list whole, expected;
+
+        for (size_t i = 0; i < PARTS * PART; i++)
+            bytes_b[i] = test_random_below(&rng, 5) == 0;
+        memset(bytes_a, 0, PARTS * PART);
+        mapproc_range_list_init(&whole, PARTS * PART);
+        mapproc_range_list_init(&expected, PARTS * PART);
+        find_ranges(&expected, 0, bytes_a, bytes_b, PARTS * PART);
+        for (size_t i = 0; i < PARTS; i++) {
+            struct mapproc_range_list part;
+
+            mapproc_range_list_init_in(&part, room, 1 + test_random_below(&rng, 10));
+            mapproc_differences_add(&part, i * PART, bytes_a + i * PART, bytes_b + i * PART, PART);
+            assert_int_equal(mapproc_range_list_append(&whole, &part, NULL), MAPPROC_OK);
+        }
+        assert_true(whole.count == expected.count && whole.bytes == expected.bytes);
+        assert_true(whole.kept > 0 && whole.kept <= expected.kept);
+        assert_memory_equal(whole.ranges, expected.ranges, whole.kept * sizeof(*whole.ranges));
+        mapproc_range_list_free(&whole);
+        mapproc_range_list_free(&expected);
+    }
+}
+
 /* ---- files ---- */
 
 static void compare_with(const struct mapproc_options *options, size_t size_a, size_t size_b)
@@ -374,6 +406,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(differences_are_exact),
         cmocka_unit_test(lists_of_parts_make_one),
+        cmocka_unit_test(ranges_that_parts_do_not_keep_are_counted),
         cmocka_unit_test(small_files_of_all_sizes),
         cmocka_unit_test(damage_at_borders_is_found),
         cmocka_unit_test(more_ranges_than_are_kept_are_counted),

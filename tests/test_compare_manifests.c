@@ -408,6 +408,12 @@ static void repeated_names_must_agree(void **state)
     assert_int_equal(seen.problems, 1);
     assert_string_equal(seen.problem, "b 3 contradicts a line above it about the same file");
     assert_int_equal(seen.comparisons[0].verdict, MAPPROC_FILE_SAME);
+    write_text(path_b, MD5_A "  one\n" MD5_B "  one\n");
+    compare_well(&seen);
+    assert_int_equal(seen.count, 1);
+    assert_int_equal(seen.problems, 1);
+    assert_string_equal(seen.problem, "b 2 contradicts a line above it about the same file");
+    assert_int_equal(seen.comparisons[0].verdict, MAPPROC_FILE_SAME);
 }
 
 static void bad_lines_are_problems(void **state)
