@@ -196,6 +196,7 @@ deaths=(INT:Interrupt TERM:Terminated HUP:Hangup)
 if ! truncate -s "$huge" big 2>/dev/null; then
     skip_test 'signals during a long run' 'no file system for a huge sparse file'
 else
+    make_sparse big "$huge"
     for death in "${deaths[@]}"; do
         for io in mmap read; do
             expect_death "${death%:*}" "${death#*:}" big checksum --io "$io" big
