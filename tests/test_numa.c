@@ -385,8 +385,12 @@ int main(void)
     };
 
     struct mapproc_topology here;
-    bool few = mapproc_topology_init(&here, NULL, NULL) == MAPPROC_OK && here.cpu_node_count < 2;
+    bool few = false;
 
+    if (mapproc_topology_init(&here, NULL, NULL) == MAPPROC_OK) {
+        few = here.cpu_node_count < 2;
+        mapproc_topology_destroy(&here);
+    }
     return few ? cmocka_run_group_tests_name("numa", alone, set_up, tear_down)
                : cmocka_run_group_tests_name("numa", tests, set_up, tear_down);
 }

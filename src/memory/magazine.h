@@ -37,7 +37,7 @@
 #define MAPPROC_MAGAZINE_CHECKED 0
 #endif
 
-enum { MAPPROC_MAGAZINE_OBJECTS = 128 }; /* the most that one can hold */
+enum { MAPPROC_MAGAZINE_OBJECTS = 256 }; /* the most that one can hold */
 
 /* A place in a magazine. */
 typedef _Atomic(void *) mapproc_magazine_slot;
