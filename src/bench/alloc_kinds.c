@@ -138,7 +138,9 @@ static int slab_open(void **state, struct mapproc_alloc_lane *lanes,
         !mapproc_round_up_size(size, alignment, &size) ||
         (mine = aligned_alloc(alignment, size)) == NULL)
         return mapproc_error_set(error, MAPPROC_FAILED, ENOMEM, NULL, "cannot create a slab");
-    result = mapproc_slab_init(&mine->slab, demand->most, 16, error);
+    /* As the pipeline has it: objects of several threads in one cache line would cost more than all
+     * else together. */
+    result = mapproc_slab_init(&mine->slab, demand->most, MAPPROC_SLAB_ALIGNMENT_MAX, error);
     if (result != MAPPROC_OK) {
         free(mine);
         return result;
