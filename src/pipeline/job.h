@@ -20,6 +20,7 @@ struct mapproc_item {
 
     enum mapproc_reach reach; /* of the source's path. Set by next() */
     uint64_t border;    /* chunks also end at multiples of this; 0: of nothing. Set by open() */
+    uint64_t begin;     /* of an extent: where its first chunk begins; 0. Set by open() */
     uint64_t committed; /* bytes, from the start of the source */
 
     /* Set by commit(): nothing behind the chunk it was given is wanted. What is under way already
@@ -32,6 +33,24 @@ struct mapproc_item {
     void *state;      /* the job's own, set by its open() */
 };
 
+/* What a job with a cut() of its own wants the next chunk to be. */
+struct mapproc_cut {
+    /* Bytes. 0: no more chunks, whatever is left; not allowed at the end of a source. Of a stream,
+     * MAPPROC_CUT_REST: all that is left, which has to be `unread`. */
+    uint64_t length;
+    size_t scratch; /* bytes. Of a stream, chunk->scratch is what scratch_size() said instead */
+
+    /* True: the job reads the bytes itself, in process() or commit(), from chunk->item->source. Of
+     * a stream in commit() only, and after the bytes it has peeked at. */
+    bool unread;
+
+    uint64_t own[3]; /* the job's own notes about the chunk */
+};
+
+#define MAPPROC_CUT_REST UINT64_MAX
+
+enum { MAPPROC_PEEK_MAX = 64 }; /* bytes */
+
 /* A byte range of a source: the unit of work, as the job sees it. */
 struct mapproc_chunk {
     struct mapproc_item *item;
@@ -39,7 +58,9 @@ struct mapproc_chunk {
     uint64_t offset;     /* of its first byte in the source */
     size_t length;       /* bytes */
     bool hole;           /* all zeros, not read and not to be had: see mapproc_job.process_hole */
+    unsigned worker;     /* number of the worker that processes it. Not valid in commit() */
     const uint8_t *data; /* its bytes, only in jobs that keep them: see mapproc_job.keeps_data */
+    struct mapproc_cut cut; /* as cut() filled it in */
     void *scratch;       /* scratch_size() bytes, 64-byte aligned, from open to release */
 };
 
@@ -56,8 +77,22 @@ struct mapproc_job {
      */
     bool keeps_data;
 
+    /*
+     * True: the bytes of a chunk are copied into memory of its own, and process() is called once,
+     * with all of them, and outside the fault guard: it may allocate, lock, and take its time.
+     * Implies keeps_data.
+     */
+    bool copies;
+
     /* True: commit() does most of the work, so the workers are spread over several sources. */
     bool spreads;
+
+    /* The first bytes of a stream's next chunk that cut() must see, at most MAPPROC_PEEK_MAX. */
+    size_t peek;
+
+    /* Prepares for so many workers, numbered from 0, before anything else is called but
+     * scratch_size(). An error ends the run. May be NULL. */
+    int (*start)(void *job, unsigned workers, struct mapproc_error *error);
 
     /* Returns 1 with the path of the next source, borrowed until it is reported, and item->request,
      * which is kept until report() or discard(); 0 if there are no more; or a negative code, which
@@ -67,6 +102,20 @@ struct mapproc_job {
     /* Bytes of scratch for a chunk of that many bytes of the item; 0 means none. Without an item
      * (NULL), the most that any can want. */
     size_t (*scratch_size)(void *job, const struct mapproc_item *item, size_t chunk_length);
+
+    /*
+     * Decides on the next chunk, which begins at `offset`, instead of the chunker. Of a stream it
+     * sees the next `peeked` bytes, fewer than `peek` only if the stream ends with them, and its
+     * chunk begins with them; of an extent (peek NULL) it reads what it wants to know. One caller
+     * at a time for each item, in rising order, at any distance ahead of process(). An error fails
+     * the item at that offset. NULL: the chunker cuts. Only for jobs that copy.
+     */
+    int (*cut)(void *job, struct mapproc_item *item, uint64_t offset, const uint8_t *peek,
+               size_t peeked, struct mapproc_cut *cut, struct mapproc_error *error);
+
+    /* Bytes that the scratch and the data of the largest chunk need which cut() may ask for, both
+     * as mapproc_buddy_block_size() rounds them. 0, or NULL: those of an ordinary chunk. */
+    size_t (*largest)(void *job);
 
     /* The source has been opened; prepare item->state. */
     int (*open)(void *job, struct mapproc_item *item, struct mapproc_error *error);

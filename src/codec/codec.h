@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MIT */
+/* codec.h - what a codec is: a library that makes and reads raw deflate (RFC 1951).
+ *
+ * A codec works on whole buffers and knows nothing of gzip, members or files. To add one: write a
+ * file with its ops, name it in codec_table.c and src/CMakeLists.txt.
+ */
+#ifndef MAPPROC_CODEC_CODEC_H
+#define MAPPROC_CODEC_CODEC_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+    MAPPROC_LEVEL_MAX = 12, /* of compression; 0 stores */
+    MAPPROC_LEVEL_DEFAULT = 6,
+};
+
+/* What became of an inflation. */
+enum mapproc_inflate_result {
+    MAPPROC_INFLATE_OK,      /* the stream ended where *used says, and all of it is there */
+    MAPPROC_INFLATE_BAD,     /* not deflate, or cut short */
+    MAPPROC_INFLATE_NO_ROOM, /* it makes more bytes than there is room for */
+};
+
+struct mapproc_codec {
+    const char *name; /* "libdeflate" */
+
+    /* Which library that is, for people: "libdeflate 1.14". A constant string. */
+    const char *(*version)(void);
+
+    /* Compression levels, both included; level 0 (stored) is made without a codec. */
+    int level_min;
+    int level_max;
+
+    /* A compressor for one thread at a time, from the calling thread's heap; NULL without memory.
+     * `level` is in the range above. Free with compressor_free(). */
+    void *(*compressor_new)(int level);
+    void (*compressor_free)(void *compressor);
+
+    /*
+     * Makes one complete deflate stream of `length` bytes. Returns its bytes, or 0 if it does not
+     * fit into `capacity`. The same input makes the same output, whatever was compressed before.
+     */
+    size_t (*compress)(void *compressor, const uint8_t *data, size_t length, uint8_t *out,
+                       size_t capacity);
+
+    /* A decompressor for one thread at a time; NULL without memory. */
+    void *(*decompressor_new)(void);
+    void (*decompressor_free)(void *decompressor);
+
+    /*
+     * Inflates the one complete stream that `data` begins with. *used gets its bytes and *made
+     * those it made, both only if the result is OK. Never reads or writes beyond the buffers,
+     * whatever the data.
+     */
+    enum mapproc_inflate_result (*decompress)(void *decompressor, const uint8_t *data,
+                                              size_t length, uint8_t *out, size_t capacity,
+                                              size_t *used, size_t *made);
+};
+
+/* Codec number `index`, best for inflating first, NULL past the last. zlib is always there. */
+const struct mapproc_codec *mapproc_codec_at(size_t index);
+
+/* The codec of that name, or NULL. */
+const struct mapproc_codec *mapproc_codec_find(const char *name);
+
+/*
+ * The codec for a level from 1 to MAPPROC_LEVEL_MAX when the user names none, and its own level in
+ * *codec_level: a choice made by measurement (see level_table.c), the same on every machine where
+ * the same codecs were built in.
+ */
+const struct mapproc_codec *mapproc_codec_for_level(int level, int *codec_level);
+
+/* The codec's own level for the user's level when the codec was named: the level itself, brought
+ * into the codec's range. */
+int mapproc_codec_clamp_level(const struct mapproc_codec *codec, int level);
+
+#endif

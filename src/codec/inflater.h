@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+/* inflater.h - inflating a raw deflate stream of any length, piece by piece.
+ *
+ * By ISA-L where the build has it, else by zlib: inflater_isal.c or inflater_zlib.c is compiled.
+ */
+#ifndef MAPPROC_CODEC_INFLATER_H
+#define MAPPROC_CODEC_INFLATER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum mapproc_inflater_status {
+    MAPPROC_INFLATER_MORE, /* all input is used up, or the output is full: call again */
+    MAPPROC_INFLATER_END,  /* the stream has ended; what is left of the input is behind it */
+    MAPPROC_INFLATER_BAD,  /* not deflate */
+};
+
+/* One thread at a time. */
+struct mapproc_inflater;
+
+/* NULL without memory (some 100 KiB). */
+struct mapproc_inflater *mapproc_inflater_new(void);
+void mapproc_inflater_free(struct mapproc_inflater *inflater);
+
+/* Gets ready for the beginning of another stream, whatever became of the last. */
+void mapproc_inflater_reset(struct mapproc_inflater *inflater);
+
+/*
+ * Inflates from *in (length *in_left) to *out (room *out_left), and moves all four on. Uses exactly
+ * the bytes of the stream: at END, *in is the first byte behind it. Never reads or writes beyond
+ * the buffers, whatever the data. MORE with input left means the output is full.
+ */
+enum mapproc_inflater_status mapproc_inflater_run(struct mapproc_inflater *inflater,
+                                                  const uint8_t **in, size_t *in_left,
+                                                  uint8_t **out, size_t *out_left);
+
+/*
+ * At END: the bits behind the last code that fill up the stream's last byte. A compressor leaves
+ * them 0, and no checksum covers them.
+ */
+unsigned mapproc_inflater_padding(const struct mapproc_inflater *inflater);
+
+/* Which library that is, for people. */
+const char *mapproc_inflater_version(void);
+
+#endif

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+/* stored.h - deflate that does not compress, and finding out cheaply that nothing would. */
+#ifndef MAPPROC_CODEC_STORED_H
+#define MAPPROC_CODEC_STORED_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+    MAPPROC_STORED_BLOCK = 65535, /* bytes of data in a stored block, at most */
+    MAPPROC_STORED_HEADER = 5,    /* bytes before them */
+};
+
+/* Bytes of the deflate stream that stores `length` bytes; at least one block. 0 if it is more than
+ * can be counted. */
+size_t mapproc_stored_size(size_t length);
+
+/* Writes the header of a stored block of `length` bytes, at most MAPPROC_STORED_BLOCK. */
+void mapproc_stored_write_header(uint8_t header[MAPPROC_STORED_HEADER], size_t length, bool last);
+
+/* Writes the whole stream to `out`, which has room for mapproc_stored_size(length) bytes. Returns
+ * its bytes. */
+size_t mapproc_stored_write(const uint8_t *data, size_t length, uint8_t *out);
+
+/*
+ * Whether to compress these bytes would most likely be a waste: a sample of them has no pattern.
+ * Some microseconds, whatever the length. Depends on the bytes only.
+ */
+bool mapproc_stored_is_better(const uint8_t *data, size_t length);
+
+#endif
