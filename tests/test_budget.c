@@ -15,6 +15,8 @@
 
 static struct test_random rng;
 
+enum { MUCH_MORE = 32 << 20 }; /* bytes */
+
 static size_t a_sixteenth(void *context, const struct mapproc_item *item, size_t length)
 {
     (void)context;
@@ -37,10 +39,17 @@ static size_t nothing(void *context, const struct mapproc_item *item, size_t len
     return 0;
 }
 
+static size_t much_more(void *context)
+{
+    (void)context;
+    return MUCH_MORE;
+}
+
 static const struct mapproc_job jobs[] = {
     {.scratch_size = a_sixteenth},
     {.scratch_size = as_much, .keeps_data = true},
     {.scratch_size = nothing, .keeps_data = true, .spreads = true},
+    {.scratch_size = as_much, .copies = true, .largest = much_more},
 };
 
 enum { JOBS = sizeof(jobs) / sizeof(jobs[0]) };
@@ -50,7 +59,12 @@ static const struct mapproc_limits big_machine = {.machine_memory = 256 * 1024 *
 static struct mapproc_budget_request make_request(const struct mapproc_job *job)
 {
     return (struct mapproc_budget_request){
-        .job = job, .limits = &big_machine, .default_threads = 2, .nodes = 1};
+        .job = job,
+        .limits = &big_machine,
+        .default_threads = 2,
+        .nodes = 1,
+        .maps = !job->copies,
+    };
 }
 
 /* Adds up anew, from what the pipeline does with the numbers, what a job can come to hold. */
@@ -70,7 +84,10 @@ static void check_sum(const struct mapproc_budget *budget,
     /* A chunk fits into a window wherever it begins, and a window into what may be mapped. */
     assert_true(budget->window_size % MAPPROC_MAPPING_ALIGNMENT == 0);
     assert_true(budget->window_size >= budget->chunk_size + MAPPROC_MAPPING_ALIGNMENT - 1);
-    assert_true(budget->mapped >= budget->window_size);
+    assert_true(request->maps ? budget->mapped >= budget->window_size : budget->mapped == 0);
+    /* The largest chunk that a job can ask for fits into each arena. */
+    if (request->job->largest != NULL)
+        assert_true(budget->scratch >= request->job->largest(NULL));
     /* Everybody has work, and there is always one chunk that waits. */
     assert_true(budget->workers >= 1 && budget->in_flight > budget->workers);
     assert_in_range(budget->chunk_size, MAPPROC_CHUNK_SIZE_MIN, MAPPROC_CHUNK_SIZE_MAX);

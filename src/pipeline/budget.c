@@ -6,8 +6,9 @@
  *   + scratch arenas                per chunk in flight: its scratch, and a buffer of its size in
  *                                   case it is read and kept; and one such chunk more a node, as
  *                                   chunks are not spread evenly
- *   + windows                       what the chunks in flight lie in, and one more for each source
- *                                   worked on, of which most is done and not yet unmapped
+ *   + windows                       unless the job wants copies: what the chunks in flight lie in,
+ *                                   and one more for each source worked on, of which most is done
+ *                                   and not yet unmapped
  *
  * The program measures 4 MiB; results that wait for their turn take 4; page tables, and descriptors
  * of up to 4,096 files on their way, the rest. The sums are upper bounds: a chunk is either mapped
@@ -60,6 +61,15 @@ static size_t chunk_scratch(const struct mapproc_budget_request *request, size_t
     return mapproc_add_size(scratch, mapproc_buddy_block_size(chunk_size), &sum) ? sum : 0;
 }
 
+/* A share of an arena into which the largest chunk that a job can ask for fits. */
+static uint64_t with_largest(const struct mapproc_budget_request *request, uint64_t scratch)
+{
+    const struct mapproc_job *job = request->job;
+    uint64_t largest = job->largest != NULL ? job->largest(request->context) : 0;
+
+    return scratch > largest ? scratch : largest;
+}
+
 /* Fills in what follows from workers, in_flight, chunk_size and window_size. False if it is more
  * than can be counted. */
 static bool add_up(struct mapproc_budget *budget, const struct mapproc_budget_request *request)
@@ -75,19 +85,21 @@ static bool add_up(struct mapproc_budget *budget, const struct mapproc_budget_re
         budget->window_size = (size_t)least_window;
     windows = (chunks + budget->window_size - 1) / budget->window_size;
     windows += request->job->spreads ? budget->workers : 1;
+    if (!request->maps)
+        windows = 0;
     if (per_chunk == 0 ||
         !mapproc_multiply_u64(per_chunk,
                               (budget->in_flight + request->nodes - 1) / request->nodes +
                                   (request->nodes > 1),
                               &scratch) ||
-        !mapproc_multiply_u64(scratch, request->nodes, &arenas) ||
+        !mapproc_multiply_u64(with_largest(request, scratch), request->nodes, &arenas) ||
         !mapproc_multiply_u64(windows, budget->window_size, &mapped) ||
         !mapproc_add_u64(arenas, mapped, &budget->memory) ||
         !mapproc_add_u64(budget->memory, (uint64_t)budget->workers * WORKER_SIZE + PROGRAM_SIZE,
                          &budget->memory) ||
         budget->memory > SIZE_MAX)
         return false;
-    budget->scratch = (size_t)scratch;
+    budget->scratch = (size_t)with_largest(request, scratch);
     budget->mapped = (size_t)mapped;
     return true;
 }

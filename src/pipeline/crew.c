@@ -21,7 +21,8 @@ static int start_worker(struct mapproc_pipeline *pipeline, unsigned node)
     struct mapproc_worker *worker = &pipeline->workers[pipeline->running];
     int result;
 
-    *worker = (struct mapproc_worker){.pipeline = pipeline, .node = node};
+    *worker =
+        (struct mapproc_worker){.pipeline = pipeline, .number = pipeline->running, .node = node};
     worker->buffer = mapproc_buddy_alloc(&pipeline->arenas[node], MAPPROC_STEP_READ);
     if (worker->buffer == NULL)
         return ENOMEM;

@@ -19,9 +19,10 @@ struct mapproc_item {
     const struct mapproc_error *failure;
 
     enum mapproc_reach reach; /* of the source's path. Set by next() */
-    uint64_t border;    /* chunks also end at multiples of this; 0: of nothing. Set by open() */
-    uint64_t begin;     /* of an extent: where its first chunk begins; 0. Set by open() */
-    uint64_t committed; /* bytes, from the start of the source */
+    uint64_t border; /* chunks also end at multiples of this; 0: of nothing. Set by open() */
+    uint64_t begin;  /* of an extent: where its first chunk begins, before its end. Set by open() */
+    uint64_t committed; /* where in the source the last committed chunk ends */
+    int wake_fd; /* readable once the run is stopping: whoever takes long has to look at it */
 
     /* Set by commit(): nothing behind the chunk it was given is wanted. What is under way already
      * is not committed, and the item goes on to close() as if it ended here. A read of a stream
@@ -35,13 +36,19 @@ struct mapproc_item {
 
 /* What a job with a cut() of its own wants the next chunk to be. */
 struct mapproc_cut {
-    /* Bytes. 0: no more chunks, whatever is left; not allowed at the end of a source. Of a stream,
-     * MAPPROC_CUT_REST: all that is left, which has to be `unread`. */
+    /*
+     * Bytes; of an extent at most what is left. 0: no more chunks, whatever is left. Of a stream at
+     * most the budget's chunk size and at least what was peeked at, or MAPPROC_CUT_REST: all that
+     * is left, which has to be `unread`.
+     */
     uint64_t length;
     size_t scratch; /* bytes. Of a stream, chunk->scratch is what scratch_size() said instead */
 
-    /* True: the job reads the bytes itself, in process() or commit(), from chunk->item->source. Of
-     * a stream in commit() only, and after the bytes it has peeked at. */
+    /*
+     * True: the job reads the bytes itself, from chunk->item->source: those of an extent in
+     * process(), which gets no data, or in commit(). Those of a stream in commit() only; it is not
+     * processed, its chunk has what was peeked at, and commit() sets its length to all it has read.
+     */
     bool unread;
 
     uint64_t own[3]; /* the job's own notes about the chunk */
@@ -61,7 +68,7 @@ struct mapproc_chunk {
     unsigned worker;     /* number of the worker that processes it. Not valid in commit() */
     const uint8_t *data; /* its bytes, only in jobs that keep them: see mapproc_job.keeps_data */
     struct mapproc_cut cut; /* as cut() filled it in */
-    void *scratch;       /* scratch_size() bytes, 64-byte aligned, from open to release */
+    void *scratch;          /* scratch_size() bytes, 64-byte aligned, from open to release */
 };
 
 /*
@@ -80,7 +87,8 @@ struct mapproc_job {
     /*
      * True: the bytes of a chunk are copied into memory of its own, and process() is called once,
      * with all of them, and outside the fault guard: it may allocate, lock, and take its time.
-     * Implies keeps_data.
+     * chunk->data stays valid until commit() has returned, which is not guarded either. Instead of
+     * keeps_data.
      */
     bool copies;
 

@@ -25,7 +25,7 @@
  *
  * Files call one another in one direction, but for stop and note, which are here and open to all:
  *
- *     pipeline, cancel -> worker -> planner, commit -> lane -> work, queue, io_choice
+ *     pipeline, cancel -> worker -> planner, commit -> cutter, lane -> work, queue, io_choice
  */
 #include "pipeline/pipeline.h"
 
@@ -81,6 +81,8 @@ int mapproc_pipeline_plan(const struct mapproc_job *job, void *context,
         .threads = options->threads,
         .default_threads = mapproc_limits_default_threads(limits, topology->cpu_count),
         .nodes = topology->cpu_node_count,
+        /* On several nodes a window also tells on which of them the page cache is. */
+        .maps = !job->copies || options->io == MAPPROC_IO_MMAP || topology->cpu_node_count > 1,
         .chunk_size = options->chunk_size,
         .memory = options->memory,
     };
@@ -268,7 +270,10 @@ int mapproc_pipeline_run(const struct mapproc_job *job, void *context,
     result = make_events(&pipeline, error);
     if (result != MAPPROC_OK)
         goto destroy_queues;
-    result = mapproc_crew_start(&pipeline, error);
+    if (job->start != NULL)
+        result = job->start(context, pipeline.budget.workers, error);
+    if (result == MAPPROC_OK)
+        result = mapproc_crew_start(&pipeline, error);
     if (result == MAPPROC_OK) {
         mapproc_crew_join(&pipeline);
         discard_leftovers(&pipeline);

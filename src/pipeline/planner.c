@@ -13,6 +13,7 @@
 
 #include "base/checked.h"
 #include "base/error.h"
+#include "pipeline/cutter.h"
 #include "pipeline/lane.h"
 #include "pipeline/work.h"
 
@@ -45,11 +46,6 @@ static bool must_wait(const struct mapproc_pipeline *pipeline, const struct mapp
     return false;
 }
 
-static bool is_stream(const struct mapproc_lane *lane)
-{
-    return lane->item.source.kind == MAPPROC_SOURCE_STREAM;
-}
-
 /* The lane to cut a chunk from: the first that can be cut or, to spread, the one least served. */
 static struct mapproc_lane *find_cuttable(const struct mapproc_pipeline *pipeline)
 {
@@ -59,7 +55,7 @@ static struct mapproc_lane *find_cuttable(const struct mapproc_pipeline *pipelin
     for (struct mapproc_lane *lane = pipeline->active_first; lane; lane = lane->next_active) {
         if (lane->ticket_out || lane->in_flight >= limit)
             continue;
-        if (is_stream(lane) && must_wait(pipeline, lane))
+        if (mapproc_lane_is_stream(lane) && must_wait(pipeline, lane))
             continue;
         if (!pipeline->job->spreads)
             return lane;
@@ -91,26 +87,20 @@ static bool can_plan(const struct mapproc_pipeline *pipeline)
            (find_cuttable(pipeline) != NULL || may_open(pipeline));
 }
 
-/* Why nothing could be planned. */
-enum obstacle {
-    STARVED,   /* no memory */
-    EXHAUSTED, /* no more sources */
-    HELD,      /* the next source has to wait for an earlier one */
-};
-
 /* A lane with the job's next source. NULL if there is none or no memory. */
-static struct mapproc_lane *make_lane(struct mapproc_worker *worker, enum obstacle *obstacle)
+static struct mapproc_lane *make_lane(struct mapproc_worker *worker,
+                                      enum mapproc_obstacle *obstacle)
 {
     struct mapproc_pipeline *pipeline = worker->pipeline;
     struct mapproc_lane *lane = mapproc_magazine_alloc(&worker->lanes);
     struct mapproc_error error;
     int result;
 
-    *obstacle = STARVED;
+    *obstacle = MAPPROC_OBSTACLE_STARVED;
     if (lane == NULL)
         return NULL;
     *lane = (struct mapproc_lane){
-        .item.source = {.fd = -1, .kind = MAPPROC_SOURCE_STREAM},
+        .item = {.source = {.fd = -1, .kind = MAPPROC_SOURCE_STREAM}, .wake_fd = pipeline->wake_fd},
         .in_flight = 1,
     };
     result = pipeline->job->next(pipeline->context, &lane->item, &error);
@@ -119,7 +109,7 @@ static struct mapproc_lane *make_lane(struct mapproc_worker *worker, enum obstac
         return lane;
     }
     mapproc_magazine_free(&worker->lanes, lane);
-    *obstacle = EXHAUSTED;
+    *obstacle = MAPPROC_OBSTACLE_EXHAUSTED;
     if (result < 0) {
         (void)pthread_mutex_lock(&pipeline->lock);
         mapproc_pipeline_stop(pipeline, &error);
@@ -132,7 +122,8 @@ static struct mapproc_lane *make_lane(struct mapproc_worker *worker, enum obstac
  * The next source, in a lane that is not listed yet. One that has to wait, for standard input or
  * for memory, is kept for the next time. NULL if there is an obstacle.
  */
-static struct mapproc_lane *next_lane(struct mapproc_worker *worker, enum obstacle *obstacle)
+static struct mapproc_lane *next_lane(struct mapproc_worker *worker,
+                                      enum mapproc_obstacle *obstacle)
 {
     struct mapproc_pipeline *pipeline = worker->pipeline;
     struct mapproc_lane *lane = pipeline->held_lane;
@@ -151,95 +142,29 @@ static struct mapproc_lane *next_lane(struct mapproc_worker *worker, enum obstac
         (void)pthread_mutex_unlock(&pipeline->lock);
         lane->has_stdin = !held;
     }
-    *obstacle = HELD;
+    *obstacle = MAPPROC_OBSTACLE_HELD;
     return held ? NULL : lane;
 }
 
 /* Plans the opening of the next source. NULL if there is an obstacle. */
-static struct mapproc_work *plan_open(struct mapproc_worker *worker, enum obstacle *obstacle)
+static struct mapproc_work *plan_open(struct mapproc_worker *worker,
+                                      enum mapproc_obstacle *obstacle)
 {
     struct mapproc_pipeline *pipeline = worker->pipeline;
     struct mapproc_lane *lane = next_lane(worker, obstacle);
+    struct mapproc_need need = {0};
     struct mapproc_work *work;
 
     if (lane == NULL)
         return NULL;
+    /* It may turn out to be one chunk, and is then processed at once. */
+    if (pipeline->job->cut == NULL)
+        need = mapproc_cutter_need(pipeline, &lane->item, pipeline->budget.chunk_size);
     work = mapproc_work_make(worker, MAPPROC_TASK_OPEN, &lane->item,
-                             mapproc_routes_choose_opener(&pipeline->routes, lane->index),
-                             pipeline->budget.chunk_size, pipeline->job->keeps_data);
-    *obstacle = STARVED;
+                             mapproc_routes_choose_opener(&pipeline->routes, lane->index), &need);
+    *obstacle = MAPPROC_OBSTACLE_STARVED;
     if (work != NULL)
         pipeline->held_lane = NULL;
-    return work;
-}
-
-/* The length of the lane's next chunk; of a stream it may turn out to be less. */
-static size_t cut(const struct mapproc_pipeline *pipeline, struct mapproc_lane *lane)
-{
-    uint64_t left = lane->item.source.size - lane->planned;
-    uint64_t border = lane->item.border;
-    size_t length = pipeline->budget.chunk_size;
-
-    if (!is_stream(lane))
-        length = pipeline->chunker->next(lane->chunker_state, NULL,
-                                         (size_t)mapproc_min_u64(left, SIZE_MAX / 2), true);
-    if (border != 0)
-        length = (size_t)mapproc_min_u64(length, border - lane->planned % border);
-    return length;
-}
-
-/* Whether all of the lane's next chunk is in a hole of the file. Asks the file system once for each
- * hole and each stretch of data. */
-static bool is_hole(struct mapproc_lane *lane, size_t length)
-{
-    uint64_t end = lane->planned + length;
-
-    if (end > lane->stretch_end)
-        lane->in_hole =
-            mapproc_source_find_hole(&lane->item.source, lane->planned, &lane->stretch_end);
-    return lane->in_hole && end <= lane->stretch_end;
-}
-
-static enum mapproc_access choose_access(struct mapproc_pipeline *pipeline,
-                                         struct mapproc_lane *lane)
-{
-    enum mapproc_access access;
-
-    (void)pthread_mutex_lock(&pipeline->lock);
-    access = mapproc_io_choice_make(&lane->io_choice, lane->planned);
-    (void)pthread_mutex_unlock(&pipeline->lock);
-    return access;
-}
-
-/* Plans the next chunk of a lane. NULL without memory. */
-static struct mapproc_work *plan_chunk(struct mapproc_worker *worker, struct mapproc_lane *lane)
-{
-    struct mapproc_pipeline *pipeline = worker->pipeline;
-    bool stream = is_stream(lane);
-    size_t length = cut(pipeline, lane);
-    bool hole = !stream && pipeline->job->process_hole != NULL && is_hole(lane, length);
-    bool mapped = false;
-    struct mapproc_work *work;
-
-    if (!stream && !hole) {
-        mapped = choose_access(pipeline, lane) == MAPPROC_ACCESS_MAP;
-        if (mapped ||
-            (lane->item.source.mappable && mapproc_routes_want_window(&pipeline->routes, lane)))
-            mapped &= mapproc_window_cover(pipeline, lane, lane->planned, lane->planned + length);
-    }
-    work = mapproc_work_make(worker, stream ? MAPPROC_TASK_STREAM : MAPPROC_TASK_EXTENT,
-                             &lane->item, mapproc_routes_choose(&pipeline->routes, lane), length,
-                             stream || (pipeline->job->keeps_data && !mapped && !hole));
-    if (work == NULL)
-        return NULL;
-    work->chunk.number = lane->next_number;
-    work->chunk.offset = lane->planned;
-    work->chunk.hole = hole;
-    if (mapped)
-        mapproc_work_use_window(pipeline, work);
-    lane->next_number++;
-    if (!stream)
-        lane->planned += length;
     return work;
 }
 
@@ -254,9 +179,10 @@ static void append_lane(struct mapproc_pipeline *pipeline, struct mapproc_lane *
     pipeline->lane_count++;
 }
 
-/* What plan_chunk() or plan_open() could not do. Called with the lock held, dropped meanwhile. */
+/* What mapproc_cutter_next() or plan_open() could not do. Called with the lock held, dropped
+ * meanwhile. */
 static void plan_failed(struct mapproc_worker *worker, struct mapproc_lane *lane,
-                        enum obstacle obstacle, bool released)
+                        enum mapproc_obstacle obstacle, bool released)
 {
     struct mapproc_pipeline *pipeline = worker->pipeline;
     struct mapproc_error error;
@@ -268,9 +194,16 @@ static void plan_failed(struct mapproc_worker *worker, struct mapproc_lane *lane
     } else {
         pipeline->opening--;
     }
-    if (obstacle == EXHAUSTED)
+    if (obstacle == MAPPROC_OBSTACLE_EXHAUSTED)
         pipeline->exhausted = true;
-    if (obstacle != STARVED || released) /* what was released meanwhile may be enough */
+    if (obstacle == MAPPROC_OBSTACLE_FINISHED || obstacle == MAPPROC_OBSTACLE_FAULTY) {
+        if (obstacle == MAPPROC_OBSTACLE_FAULTY)
+            mapproc_lane_fail(pipeline, lane, &lane->cut_error);
+        mapproc_lane_end(pipeline, lane);
+        mapproc_lane_settle(worker, lane);
+    }
+    if (obstacle != MAPPROC_OBSTACLE_STARVED ||
+        released) /* what was released meanwhile may be enough */
         return;
     pipeline->starved = true;
     if (pipeline->in_flight == 0) { /* nothing is there to be released: waiting would not help */
@@ -288,19 +221,20 @@ static bool plan_one(struct mapproc_worker *worker)
     struct mapproc_pipeline *pipeline = worker->pipeline;
     struct mapproc_lane *lane = find_cuttable(pipeline);
     struct mapproc_work *work;
-    enum obstacle obstacle = STARVED;
+    enum mapproc_obstacle obstacle = MAPPROC_OBSTACLE_STARVED;
     uint64_t releases = pipeline->releases;
 
     /* Counting the chunk before it exists keeps the lane from being completed under us. */
     pipeline->in_flight++;
     if (lane != NULL) {
         lane->in_flight++;
-        lane->ticket_out = is_stream(lane);
+        lane->ticket_out = mapproc_lane_is_stream(lane);
     } else {
         pipeline->opening++;
     }
     (void)pthread_mutex_unlock(&pipeline->lock);
-    work = lane != NULL ? plan_chunk(worker, lane) : plan_open(worker, &obstacle);
+    work =
+        lane != NULL ? mapproc_cutter_next(worker, lane, &obstacle) : plan_open(worker, &obstacle);
     (void)pthread_mutex_lock(&pipeline->lock);
     if (work == NULL) {
         plan_failed(worker, lane, obstacle, pipeline->releases != releases);

@@ -68,8 +68,11 @@ struct mapproc_lane {
     uint64_t planned;     /* bytes cut into chunks so far */
     uint64_t next_number; /* of the next chunk */
     struct mapproc_window *window;
-    uint64_t stretch_end; /* of the hole or the data in which the last chunk began */
-    bool in_hole;         /* which of the two */
+    uint64_t stretch_end;           /* of the hole or the data in which the last chunk began */
+    bool in_hole;                   /* which of the two */
+    struct mapproc_cut cut;         /* of the next chunk, if the job has decided on it */
+    bool is_cut;                    /* it has */
+    struct mapproc_error cut_error; /* why it could not */
     uint64_t looked;      /* 1 + number of the stretch for which looked_node holds (route.c) */
     unsigned looked_node; /* its chunks go there */
     _Alignas(16) unsigned char chunker_state[MAPPROC_CHUNKER_STATE_MAX];
@@ -93,7 +96,8 @@ struct mapproc_lane {
 
 struct mapproc_worker {
     struct mapproc_pipeline *pipeline;
-    unsigned node; /* index in topology.nodes */
+    unsigned number; /* counted from 0 */
+    unsigned node;   /* index in topology.nodes */
     pthread_t thread;
     struct mapproc_magazine works; /* descriptors at hand without a lock */
     struct mapproc_magazine lanes;
@@ -149,6 +153,11 @@ struct mapproc_pipeline {
 static inline struct mapproc_lane *mapproc_lane_of(const struct mapproc_work *work)
 {
     return (struct mapproc_lane *)work->chunk.item;
+}
+
+static inline bool mapproc_lane_is_stream(const struct mapproc_lane *lane)
+{
+    return lane->item.source.kind == MAPPROC_SOURCE_STREAM;
 }
 
 /* Ends the run with *reason, unless it is ending already. Called with the lock held. */

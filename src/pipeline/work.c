@@ -44,11 +44,10 @@ static bool take_scratch(struct mapproc_buddy *arena, struct mapproc_work *work,
 }
 
 struct mapproc_work *mapproc_work_make(struct mapproc_worker *worker, enum mapproc_task task,
-                                       struct mapproc_item *item, unsigned node, size_t length,
-                                       bool with_buffer)
+                                       struct mapproc_item *item, unsigned node,
+                                       const struct mapproc_need *need)
 {
     struct mapproc_pipeline *pipeline = worker->pipeline;
-    size_t scratch_size = pipeline->job->scratch_size(pipeline->context, item, length);
     struct mapproc_work *work = mapproc_magazine_alloc(&worker->works);
     unsigned nodes = pipeline->routes.nodes;
     const unsigned *order = pipeline->routes.order + (size_t)node * pipeline->routes.nodes;
@@ -57,7 +56,7 @@ struct mapproc_work *mapproc_work_make(struct mapproc_worker *worker, enum mappr
         return NULL;
     *work = (struct mapproc_work){.task = task, .node = node};
     work->chunk.item = item;
-    work->chunk.length = length;
+    work->chunk.length = need->length;
     /* Memory that is further away is better than none, and the arenas are sized to be enough only
      * together: where the page cache is all on one node, so are the chunks. But strictly means
      * strictly; one chunk fits into each arena, so there is always one that can go on. */
@@ -65,7 +64,7 @@ struct mapproc_work *mapproc_work_make(struct mapproc_worker *worker, enum mappr
         nodes = 1;
     for (unsigned i = 0; i < nodes; i++) {
         work->arena = order[i];
-        if (take_scratch(&pipeline->arenas[order[i]], work, scratch_size, with_buffer ? length : 0))
+        if (take_scratch(&pipeline->arenas[order[i]], work, need->scratch, need->buffer))
             return work;
     }
     mapproc_magazine_free(&worker->works, work);

@@ -7,13 +7,18 @@
 
 /* All of these are called without the pipeline's lock. */
 
-/* A chunk of `length` bytes of the item for the queue of `node`, with its scratch and, if asked
- * for, a buffer of as many bytes, both from the arena of the node or the nearest that has them.
- * NULL if none has.
- */
+/* What a chunk is to hold, in bytes. */
+struct mapproc_need {
+    size_t length; /* of the chunk itself */
+    size_t scratch;
+    size_t buffer; /* 0: none */
+};
+
+/* A chunk of the item for the queue of `node`, with its scratch and buffer, both from the arena of
+ * the node or the nearest that has them. NULL if none has. */
 struct mapproc_work *mapproc_work_make(struct mapproc_worker *worker, enum mapproc_task task,
-                                       struct mapproc_item *item, unsigned node, size_t length,
-                                       bool with_buffer);
+                                       struct mapproc_item *item, unsigned node,
+                                       const struct mapproc_need *need);
 
 /* Gives back all that a chunk holds but its window. */
 void mapproc_work_free(struct mapproc_worker *worker, struct mapproc_work *work);

@@ -3,6 +3,7 @@
 #include "pipeline/worker.h"
 
 #include <stdint.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/checked.h"
@@ -78,9 +79,40 @@ static bool is_cached(const struct mapproc_work *work, size_t position, size_t l
                                     work->chunk.offset + position + length - 1);
 }
 
+struct copy_call {
+    uint8_t *to;
+    const uint8_t *from;
+    size_t length;
+};
+
+static void call_copy(void *argument)
+{
+    const struct copy_call *call = argument;
+
+    memcpy(call->to, call->from, call->length);
+}
+
+/* Copies the next `length` bytes of a chunk. False if they turned out not to be there. */
+static bool copy_step(struct mapproc_pipeline *pipeline, struct mapproc_work *work, size_t position,
+                      const uint8_t *data, size_t length)
+{
+    struct copy_call call = {
+        .to = (uint8_t *)work->buffer + position, .from = data, .length = length};
+
+    return mapproc_commit_guarded(pipeline, work, data, length, call_copy, &call);
+}
+
+/* Hands the job all of a chunk of its own. */
+static void process_copy(struct mapproc_pipeline *pipeline, struct mapproc_work *work)
+{
+    work->chunk.data = work->buffer;
+    pipeline->job->process(pipeline->context, &work->chunk, 0, work->buffer, work->chunk.length);
+}
+
 static void process_mapped(struct mapproc_pipeline *pipeline, struct mapproc_work *work)
 {
     const uint8_t *data = mapproc_mapping_at(&work->window->mapping, work->chunk.offset);
+    bool copies = pipeline->job->copies;
     size_t n;
 
     work->chunk.data = data;
@@ -93,9 +125,11 @@ static void process_mapped(struct mapproc_pipeline *pipeline, struct mapproc_wor
          */
         if (!is_cached(work, position, n))
             mapproc_mapping_populate(data + position, n);
-        if (!process_step(pipeline, work, position, data + position, n))
+        if (!(copies ? copy_step : process_step)(pipeline, work, position, data + position, n))
             return;
     }
+    if (copies)
+        process_copy(pipeline, work);
 }
 
 /* Reads a range of an extent, through the worker's small buffer or into the chunk's own. */
@@ -119,8 +153,11 @@ static void process_read(struct mapproc_worker *worker, struct mapproc_work *wor
             fail_lane(pipeline, lane, &error);
             return;
         }
-        (void)process_step(pipeline, work, position, to, n);
+        if (!pipeline->job->copies)
+            (void)process_step(pipeline, work, position, to, n);
     }
+    if (pipeline->job->copies)
+        process_copy(pipeline, work);
 }
 
 /* Notes what the worker has done, before the chunk is committed and may be gone. */
@@ -170,30 +207,84 @@ static void run_data(struct mapproc_worker *worker, struct mapproc_work *work)
     mapproc_commit_chunk(worker, work);
 }
 
+/* Lets the job read the chunk itself. */
+static void run_unread(struct mapproc_worker *worker, struct mapproc_work *work)
+{
+    struct mapproc_pipeline *pipeline = worker->pipeline;
+
+    if (!is_moot(pipeline, work))
+        pipeline->job->process(pipeline->context, &work->chunk, 0, NULL, 0);
+    count_bytes(worker, work);
+    mapproc_commit_chunk(worker, work);
+}
+
 static void run_extent(struct mapproc_worker *worker, struct mapproc_work *work)
 {
+    work->chunk.worker = worker->number;
     if (work->chunk.hole)
         run_hole(worker, work);
+    else if (work->chunk.cut.unread)
+        run_unread(worker, work);
     else
         run_data(worker, work);
+}
+
+/* Reads the next bytes of a stream, up to `end` of the chunk. False if it ends before. */
+static bool read_stream(struct mapproc_pipeline *pipeline, struct mapproc_work *work, size_t end)
+{
+    struct mapproc_lane *lane = mapproc_lane_of(work);
+    struct mapproc_chunk *chunk = &work->chunk;
+    size_t wanted = end - chunk->length, got = 0;
+    struct mapproc_error error;
+
+    if (mapproc_source_read_next(&lane->item.source, pipeline->wake_fd,
+                                 (uint8_t *)work->buffer + chunk->length, wanted, &got,
+                                 &error) != MAPPROC_OK &&
+        error.code != MAPPROC_CANCELLED)
+        fail_lane(pipeline, lane, &error);
+    chunk->length += got;
+    return got == wanted;
+}
+
+/* Lets the job see the beginning of the next chunk, and reads what it wants of it. False if no
+ * chunk will follow. */
+static bool read_cut(struct mapproc_pipeline *pipeline, struct mapproc_work *work)
+{
+    const struct mapproc_job *job = pipeline->job;
+    struct mapproc_chunk *chunk = &work->chunk;
+    struct mapproc_error error;
+    bool more = read_stream(pipeline, work, job->peek);
+
+    if (chunk->length == 0)
+        return false;
+    if (job->cut(pipeline->context, chunk->item, chunk->offset, work->buffer, chunk->length,
+                 &chunk->cut, &error) != MAPPROC_OK) {
+        error.offset = chunk->offset;
+        fail_lane(pipeline, mapproc_lane_of(work), &error);
+        chunk->length = 0;
+        return false;
+    }
+    if (chunk->cut.length == 0)
+        chunk->length = 0;
+    if (chunk->cut.length == 0 || chunk->cut.length == MAPPROC_CUT_REST)
+        return false;
+    return more && read_stream(pipeline, work, (size_t)chunk->cut.length);
 }
 
 static void run_stream(struct mapproc_worker *worker, struct mapproc_work *work)
 {
     struct mapproc_pipeline *pipeline = worker->pipeline;
-    struct mapproc_lane *lane = mapproc_lane_of(work);
     struct mapproc_chunk *chunk = &work->chunk;
-    struct mapproc_error error;
     size_t wanted = chunk->length;
+    bool more;
 
     chunk->length = 0;
-    if (mapproc_source_read_next(&lane->item.source, pipeline->wake_fd, work->buffer, wanted,
-                                 &chunk->length, &error) != MAPPROC_OK &&
-        error.code != MAPPROC_CANCELLED)
-        fail_lane(pipeline, lane, &error);
-    mapproc_planner_stream_read(pipeline, lane, chunk->length, chunk->length < wanted);
+    chunk->worker = worker->number;
+    more =
+        pipeline->job->cut != NULL ? read_cut(pipeline, work) : read_stream(pipeline, work, wanted);
+    mapproc_planner_stream_read(pipeline, mapproc_lane_of(work), chunk->length, !more);
     chunk->data = work->buffer;
-    if (chunk->length > 0)
+    if (chunk->length > 0 && !chunk->cut.unread)
         (void)process_step(pipeline, work, 0, chunk->data, chunk->length);
     count_bytes(worker, work);
     mapproc_commit_chunk(worker, work);
@@ -214,7 +305,8 @@ static int prepare_lane(struct mapproc_pipeline *pipeline, struct mapproc_lane *
     enum mapproc_io io = pipeline->options->io;
     int result;
 
-    if (!source->mappable || io == MAPPROC_IO_READ || source->size < MAPPROC_MAP_MIN)
+    if (!source->mappable || io == MAPPROC_IO_READ || source->size < MAPPROC_MAP_MIN ||
+        pipeline->job->copies) /* which is what reading does */
         mapproc_io_choice_fix(&lane->io_choice, MAPPROC_ACCESS_READ);
     if (source->mappable && io == MAPPROC_IO_MMAP)
         mapproc_io_choice_fix(&lane->io_choice, MAPPROC_ACCESS_MAP);
@@ -223,6 +315,7 @@ static int prepare_lane(struct mapproc_pipeline *pipeline, struct mapproc_lane *
                                  "the chunker '%s' refuses the chunk size",
                                  pipeline->chunker->name);
     result = pipeline->job->open(pipeline->context, &lane->item, error);
+    lane->planned = lane->item.begin;
     if (result == MAPPROC_OK && lane->item.note != NULL)
         mapproc_pipeline_note(pipeline, source->path, lane->item.note);
     return result;
@@ -234,7 +327,8 @@ static bool is_one_chunk(const struct mapproc_pipeline *pipeline, struct mapproc
     const struct mapproc_source *source = &lane->item.source;
     uint64_t border = lane->item.border;
 
-    return source->kind == MAPPROC_SOURCE_EXTENT && source->size <= pipeline->budget.chunk_size &&
+    return pipeline->job->cut == NULL && source->kind == MAPPROC_SOURCE_EXTENT &&
+           source->size <= pipeline->budget.chunk_size && lane->item.begin == 0 &&
            (border == 0 || source->size <= border) &&
            pipeline->chunker->next(lane->chunker_state, NULL, (size_t)source->size, true) ==
                source->size;
@@ -266,6 +360,7 @@ static void run_open(struct mapproc_worker *worker, struct mapproc_work *work)
         mapproc_lane_release(worker, work);
         return;
     }
+    work->chunk.worker = worker->number;
     if (!is_one_chunk(pipeline, lane)) {
         (void)start_chunker(pipeline, lane); /* it has been asked for a border already */
         mapproc_planner_add_lane(pipeline, lane);
