@@ -4,7 +4,8 @@
  * Each lane keeps its processed chunks in a list by number. The worker that adds the lowest
  * unfinished number becomes the lane's committer and goes on as long as the next number is there;
  * a worker that adds any other number just leaves it. So commits of one source never overlap, those
- * of different sources may, and nobody ever waits for a chunk.
+ * of different sources may, and nobody ever waits for a chunk. What lies before the place where a
+ * source failed is still committed, so that what a job has seen does not depend on timing.
  */
 #include "pipeline/commit.h"
 
@@ -69,6 +70,13 @@ static void commit_one(struct mapproc_pipeline *pipeline, struct mapproc_work *w
     work->chunk.item->committed = work->chunk.offset + work->chunk.length;
 }
 
+/* Whether nothing is wrong with the lane up to the end of the chunk. Called with the lock held. */
+static bool is_wanted(const struct mapproc_lane *lane, const struct mapproc_chunk *chunk)
+{
+    return !lane->enough &&
+           (lane->error.code == MAPPROC_OK || lane->error.offset >= chunk->offset + chunk->length);
+}
+
 void mapproc_commit_chunk(struct mapproc_worker *worker, struct mapproc_work *work)
 {
     struct mapproc_pipeline *pipeline = worker->pipeline;
@@ -83,7 +91,7 @@ void mapproc_commit_chunk(struct mapproc_worker *worker, struct mapproc_work *wo
     lane->committing = true;
     while ((work = lane->done) != NULL && work->chunk.number == lane->next_commit &&
            !mapproc_pipeline_stopping(pipeline)) {
-        bool good = lane->error.code == MAPPROC_OK && !lane->enough;
+        bool good = is_wanted(lane, &work->chunk);
 
         lane->done = work->next;
         (void)pthread_mutex_unlock(&pipeline->lock);
@@ -94,6 +102,7 @@ void mapproc_commit_chunk(struct mapproc_worker *worker, struct mapproc_work *wo
         lane->next_commit++;
         if (lane->item.enough && !lane->enough) {
             lane->enough = true;
+            lane->error.code = MAPPROC_OK; /* what failed is behind, and not wanted */
             mapproc_lane_end(pipeline, lane);
         }
     }

@@ -24,9 +24,9 @@ struct mapproc_item {
     uint64_t committed; /* where in the source the last committed chunk ends */
     int wake_fd; /* readable once the run is stopping: whoever takes long has to look at it */
 
-    /* Set by commit(): nothing behind the chunk it was given is wanted. What is under way already
-     * is not committed, and the item goes on to close() as if it ended here. A read of a stream
-     * that waits for its bytes is waited for. */
+    /* Set by commit(): nothing behind the chunk it was given is wanted, be it good or bad. What is
+     * under way already is not committed, and the item goes on to close() as if it ended here. A
+     * read of a stream that waits for its bytes is waited for. */
     bool enough;
 
     size_t held;      /* bytes that its result keeps until it is reported. Set by close() */

@@ -22,7 +22,7 @@ void mapproc_lane_end(struct mapproc_pipeline *pipeline, struct mapproc_lane *la
 void mapproc_lane_fail(struct mapproc_pipeline *pipeline, struct mapproc_lane *lane,
                        const struct mapproc_error *error)
 {
-    if (lane->error.code == MAPPROC_OK || error->offset < lane->error.offset)
+    if (!lane->enough && (lane->error.code == MAPPROC_OK || error->offset < lane->error.offset))
         lane->error = *error;
     mapproc_lane_end(pipeline, lane);
 }
