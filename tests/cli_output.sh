@@ -134,6 +134,12 @@ grep -q '  into/sub/MANIFEST$' into/MANIFEST || problem 'another file was taken 
 expect_no_temporaries into
 done_test '-o inside the tree that is walked: neither the target nor the temporary is listed'
 
+rm -r into && mkdir -p into/sub && cp f1 f2 into && echo other >into/sub/list
+find into -type f | LC_ALL=C sort | xargs "$MAPPROC" checksum >expected-into
+"$MAPPROC" checksum -r into >into/list || problem 'it failed'
+expect_same_files expected-into into/list
+done_test 'standard output inside the tree that is walked: it is not listed'
+
 if is_root && mkdir small && mount -t tmpfs -o size=64k none small 2>/dev/null; then
     at_exit "umount '$PWD/small'"
     echo old >small/target

@@ -146,7 +146,8 @@ int cli_inputs_next(struct cli_inputs *inputs, struct mapproc_entry *entry,
             return result;
         if (entry->kind == MAPPROC_ENTRY_END)
             return 0;
-        if (entry->kind == MAPPROC_ENTRY_FILE && cli_output_is_at(entry->path))
+        if (entry->kind == MAPPROC_ENTRY_FILE && inputs->walk != NULL &&
+            cli_output_is_at(entry->path))
             note = "is the output";
         else if (entry->kind == MAPPROC_ENTRY_SKIPPED)
             note = mapproc_skip_text(entry->skip);

@@ -3,8 +3,10 @@
 #include "cli/output.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cli/message.h"
@@ -42,9 +44,46 @@ bool cli_output_replaces(const char *path)
     return to_file && mapproc_atomic_file_replaces(&file, path);
 }
 
+/* The last component of the name of the file that standard output is; "" if it is none. */
+static const char *name_of_standard_output(void)
+{
+    static char name[NAME_MAX + 1];
+    static bool looked;
+    char target[PATH_MAX];
+    struct stat status;
+    ssize_t length;
+    const char *slash;
+
+    if (looked)
+        return name;
+    looked = true;
+    if (fstat(STDOUT_FILENO, &status) != 0 || !S_ISREG(status.st_mode))
+        return name;
+    length = readlink("/proc/self/fd/1", target, sizeof(target) - 1);
+    if (length <= 0)
+        return name;
+    target[length] = '\0';
+    slash = strrchr(target, '/');
+    if (slash != NULL && strlen(slash + 1) < sizeof(name))
+        memcpy(name, slash + 1, strlen(slash + 1) + 1);
+    return name;
+}
+
+/* Compares the names first: that costs no system call for each file of a tree. */
+static bool is_standard_output(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    const char *name = name_of_standard_output();
+    struct stat own, other;
+
+    return *name != '\0' && strcmp(slash != NULL ? slash + 1 : path, name) == 0 &&
+           fstat(STDOUT_FILENO, &own) == 0 && lstat(path, &other) == 0 &&
+           own.st_dev == other.st_dev && own.st_ino == other.st_ino;
+}
+
 bool cli_output_is_at(const char *path)
 {
-    return to_file && mapproc_atomic_file_is_at(&file, path);
+    return to_file ? mapproc_atomic_file_is_at(&file, path) : is_standard_output(path);
 }
 
 void cli_output_fail(int error)

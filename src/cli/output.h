@@ -16,8 +16,11 @@ int cli_output_open(const char *path);
 /* Whether it goes to a terminal, which must not get names raw. */
 bool cli_output_is_terminal(void);
 
-/* As mapproc_atomic_file_replaces() and mapproc_atomic_file_is_at(); false for standard output. */
+/* As mapproc_atomic_file_replaces(); false for standard output. */
 bool cli_output_replaces(const char *path);
+
+/* As mapproc_atomic_file_is_at(), also for a file that standard output was redirected to, as long
+ * as it has the name that it had at the first call. One thread at a time. */
 bool cli_output_is_at(const char *path);
 
 /* Writes `length` bytes, and with `flush` does not keep them waiting. False if that failed, now or
