@@ -14,6 +14,9 @@
 enum {
     MAPPROC_LEVEL_MAX = 12, /* of compression; 0 stores */
     MAPPROC_LEVEL_DEFAULT = 6,
+
+    MAPPROC_CODEC_DATA_MAX = 1 << 30, /* bytes made into one stream, at most */
+    MAPPROC_CODEC_SPARE = 64,         /* see compress() */
 };
 
 /* What became of an inflation. */
@@ -26,33 +29,40 @@ enum mapproc_inflate_result {
 struct mapproc_codec {
     const char *name; /* "libdeflate" */
 
-    /* Which library that is, for people: "libdeflate 1.14". A constant string. */
+    /* The version of its library, "1.14": the one loaded if it tells, else the one built with. A
+     * constant string. The bytes made are the same for the same version and level. */
     const char *(*version)(void);
+
+    /* Whether it makes the same bytes here as on other machines. NULL: always. Where it does not,
+     * the codec is not in the list. */
+    bool (*available)(void);
 
     /* Compression levels, both included; level 0 (stored) is made without a codec. */
     int level_min;
     int level_max;
 
     /* A compressor for one thread at a time, from the calling thread's heap; NULL without memory.
-     * `level` is in the range above. Free with compressor_free(). */
+     * `level` is in the range above. Free with compressor_free(), which takes NULL too. */
     void *(*compressor_new)(int level);
     void (*compressor_free)(void *compressor);
 
     /*
-     * Makes one complete deflate stream of `length` bytes. Returns its bytes, or 0 if it does not
-     * fit into `capacity`. The same input makes the same output, whatever was compressed before.
+     * Makes one complete deflate stream of `length` bytes, at most MAPPROC_CODEC_DATA_MAX. Returns
+     * its bytes, or 0 if it does not fit into `capacity`; a codec may say that of a stream that
+     * would have left fewer than MAPPROC_CODEC_SPARE bytes. The same input makes the same output,
+     * whatever was compressed before, and whatever the capacity if it fits.
      */
     size_t (*compress)(void *compressor, const uint8_t *data, size_t length, uint8_t *out,
                        size_t capacity);
 
-    /* A decompressor for one thread at a time; NULL without memory. */
+    /* A decompressor for one thread at a time; NULL without memory. Free it as above. */
     void *(*decompressor_new)(void);
     void (*decompressor_free)(void *decompressor);
 
     /*
      * Inflates the one complete stream that `data` begins with. *used gets its bytes and *made
      * those it made, both only if the result is OK. Never reads or writes beyond the buffers,
-     * whatever the data.
+     * whatever the data. Of `length` and `capacity` no more than 4 GiB - 1 count.
      */
     enum mapproc_inflate_result (*decompress)(void *decompressor, const uint8_t *data,
                                               size_t length, uint8_t *out, size_t capacity,

@@ -18,7 +18,7 @@ enum mapproc_inflater_status {
 /* One thread at a time. */
 struct mapproc_inflater;
 
-/* NULL without memory (some 100 KiB). */
+/* NULL without memory (some 100 KiB). Free it with the other, which takes NULL too. */
 struct mapproc_inflater *mapproc_inflater_new(void);
 void mapproc_inflater_free(struct mapproc_inflater *inflater);
 
@@ -28,7 +28,9 @@ void mapproc_inflater_reset(struct mapproc_inflater *inflater);
 /*
  * Inflates from *in (length *in_left) to *out (room *out_left), and moves all four on. Uses exactly
  * the bytes of the stream: at END, *in is the first byte behind it. Never reads or writes beyond
- * the buffers, whatever the data. MORE with input left means the output is full.
+ * the buffers, whatever the data. MORE with input left means that the output is full; after MORE
+ * with room left, a stream that has no more input is cut short. Bytes that it was given and used
+ * need not be given again. After END and BAD only a reset helps: until then the answer stays.
  */
 enum mapproc_inflater_status mapproc_inflater_run(struct mapproc_inflater *inflater,
                                                   const uint8_t **in, size_t *in_left,
@@ -36,11 +38,13 @@ enum mapproc_inflater_status mapproc_inflater_run(struct mapproc_inflater *infla
 
 /*
  * At END: the bits behind the last code that fill up the stream's last byte. A compressor leaves
- * them 0, and no checksum covers them.
+ * them 0, and no checksum covers them. (Nor the padding before the length of a stored block, of
+ * which nothing is told.)
  */
 unsigned mapproc_inflater_padding(const struct mapproc_inflater *inflater);
 
-/* Which library that is, for people. */
+/* Which library that is, and its version as in struct mapproc_codec. */
+const char *mapproc_inflater_name(void);
 const char *mapproc_inflater_version(void);
 
 #endif
