@@ -72,20 +72,18 @@ enum mapproc_gzip_result mapproc_gzip_header_parse(const uint8_t *data, size_t l
 /* Reads a header piece by piece, in memory that does not grow with it. Fields are private. */
 struct mapproc_gzip_parser {
     struct mapproc_gzip_header header; /* what is known by now */
-    int state;
-    uint8_t flags; /* FLG */
-    bool begun;    /* the first bytes have been looked at */
-    uint8_t number[4];
-    unsigned number_length; /* bytes of it that have come */
-    uint32_t extra_left;    /* bytes of FEXTRA still to come */
-    uint32_t field_left;    /* of the subfield */
+    unsigned part;
+    uint8_t flags;          /* FLG */
+    uint8_t number[10];     /* the first bytes of a part */
+    unsigned number_length; /* of them that have come */
+    uint32_t extra_left;    /* bytes of FEXTRA behind this subfield */
+    uint32_t field_left;    /* bytes of the subfield still to come */
     uint32_t field_length;
     uint32_t field_id;
-    unsigned hints; /* subfields of each kind, two bits each; the sizes: */
-    uint64_t sizes[4];
-    enum mapproc_gzip_kind first_kind;
-    bool broken_extra; /* subfields do not fill FEXTRA: none of them means anything */
-    uint32_t crc;      /* of the header so far, if it has one itself */
+    bool broken_extra;  /* subfields do not fill FEXTRA: none of them means anything */
+    unsigned seen[3];   /* subfields with a size of each kind; at most 2 */
+    uint32_t values[3]; /* what they say */
+    uint32_t crc;       /* of the header so far, if it has one itself */
 };
 
 void mapproc_gzip_parser_init(struct mapproc_gzip_parser *parser);
@@ -104,7 +102,8 @@ enum mapproc_gzip_result mapproc_gzip_parser_feed(struct mapproc_gzip_parser *pa
  * there are at least two but for empty ones. Zero before the first.
  */
 struct mapproc_gzip_watch {
-    uint64_t doubtful, sure; /* members with data, of kind BGZF */
+    uint64_t doubtful;
+    uint64_t sure;
 };
 
 /*
