@@ -10,13 +10,16 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 struct output_faults output_faults;
 
 static const char *const names[OUTPUT_CALLS] = {
-    "lstat", "open",  "openat",    "write",    "fstatat", "fchmod",   "fchown",
-    "fsync", "close", "renameat2", "renameat", "linkat",  "unlinkat",
+    "open",   "openat", "write",      "writev",    "lseek",     "ftruncate",    "fstatat",
+    "fchmod", "fchown", "flistxattr", "fgetxattr", "fsetxattr", "fremovexattr", "futimens",
+    "fsync",  "close",  "renameat2",  "renameat",  "linkat",    "unlinkat",
 };
 
 void output_faults_arm(const struct output_faults *wanted)
@@ -62,11 +65,6 @@ static bool must_fail(enum output_call call)
     type __wrap_##name(__VA_ARGS__);                                                               \
     type __wrap_##name(__VA_ARGS__)
 
-REAL(int, lstat, const char *path, struct stat *status)
-{
-    return must_fail(CALL_LSTAT) ? -1 : __real_lstat(path, status);
-}
-
 int __real_open(const char *path, int flags, ...);
 int __wrap_open(const char *path, int flags, ...);
 int __wrap_open(const char *path, int flags, ...)
@@ -110,6 +108,29 @@ REAL(ssize_t, write, int fd, const void *data, size_t length)
     return __real_write(fd, data, length);
 }
 
+/* Takes the first piece alone, and as little of it as write() does. */
+REAL(ssize_t, writev, int fd, const struct iovec *pieces, int count)
+{
+    (void)count;
+    if (must_fail(CALL_WRITEV))
+        return -1;
+    if (output_faults.armed && output_faults.write_most != 0)
+        return __real_write(fd, pieces->iov_base,
+                            pieces->iov_len < output_faults.write_most ? pieces->iov_len
+                                                                       : output_faults.write_most);
+    return __real_writev(fd, pieces, count);
+}
+
+REAL(off_t, lseek, int fd, off_t offset, int whence)
+{
+    return must_fail(CALL_LSEEK) ? -1 : __real_lseek(fd, offset, whence);
+}
+
+REAL(int, ftruncate, int fd, off_t length)
+{
+    return must_fail(CALL_FTRUNCATE) ? -1 : __real_ftruncate(fd, length);
+}
+
 REAL(int, fstatat, int directory, const char *path, struct stat *status, int flags)
 {
     return must_fail(CALL_FSTATAT) ? -1 : __real_fstatat(directory, path, status, flags);
@@ -123,6 +144,31 @@ REAL(int, fchmod, int fd, mode_t mode)
 REAL(int, fchown, int fd, uid_t owner, gid_t group)
 {
     return must_fail(CALL_FCHOWN) ? -1 : __real_fchown(fd, owner, group);
+}
+
+REAL(ssize_t, flistxattr, int fd, char *list, size_t size)
+{
+    return must_fail(CALL_FLISTXATTR) ? -1 : __real_flistxattr(fd, list, size);
+}
+
+REAL(ssize_t, fgetxattr, int fd, const char *name, void *value, size_t size)
+{
+    return must_fail(CALL_FGETXATTR) ? -1 : __real_fgetxattr(fd, name, value, size);
+}
+
+REAL(int, fsetxattr, int fd, const char *name, const void *value, size_t size, int flags)
+{
+    return must_fail(CALL_FSETXATTR) ? -1 : __real_fsetxattr(fd, name, value, size, flags);
+}
+
+REAL(int, fremovexattr, int fd, const char *name)
+{
+    return must_fail(CALL_FREMOVEXATTR) ? -1 : __real_fremovexattr(fd, name);
+}
+
+REAL(int, futimens, int fd, const struct timespec *times)
+{
+    return must_fail(CALL_FUTIMENS) ? -1 : __real_futimens(fd, times);
 }
 
 REAL(int, fsync, int fd)

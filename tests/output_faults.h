@@ -7,13 +7,20 @@
 
 /* The calls of the library that go through here. */
 enum output_call {
-    CALL_LSTAT,
     CALL_OPEN,
     CALL_OPENAT,
     CALL_WRITE,
+    CALL_WRITEV,
+    CALL_LSEEK,
+    CALL_FTRUNCATE,
     CALL_FSTATAT,
     CALL_FCHMOD,
     CALL_FCHOWN,
+    CALL_FLISTXATTR,
+    CALL_FGETXATTR,
+    CALL_FSETXATTR,
+    CALL_FREMOVEXATTR,
+    CALL_FUTIMENS,
     CALL_FSYNC,
     CALL_CLOSE,
     CALL_RENAMEAT2,

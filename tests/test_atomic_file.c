@@ -129,7 +129,6 @@ static void nothing_shows_before_commit(void **state)
     assert_content("out", "abcdef");
     assert_int_equal(count_names(".", false), 1);
     mapproc_atomic_file_abort(&file); /* too late to harm */
-    mapproc_atomic_file_remove_temporary(&file);
     assert_content("out", "abcdef");
 }
 
@@ -138,7 +137,6 @@ static void abort_leaves_nothing(void **state)
     struct mapproc_atomic_file file = MAPPROC_ATOMIC_FILE_CLOSED;
 
     (void)state;
-    mapproc_atomic_file_remove_temporary(&file);
     mapproc_atomic_file_abort(&file); /* never opened */
     put("old", "old", 0640);
     for (int force = 0; force < 2; force++) {
@@ -456,12 +454,10 @@ static void a_full_file_system_is_an_error(void **state)
 
 /* ---- signals ---- */
 
-static struct mapproc_atomic_file interrupted = MAPPROC_ATOMIC_FILE_CLOSED;
-
 static void remove_and_die(int signal_number)
 {
     (void)signal_number;
-    mapproc_atomic_file_remove_temporary(&interrupted);
+    mapproc_temporaries_remove();
     _exit(0);
 }
 
@@ -475,6 +471,7 @@ static void a_signal_can_clean_up_at_any_time(void **state)
         assert_true(child >= 0);
         if (child == 0) {
             const struct sigaction action = {.sa_handler = remove_and_die};
+            struct mapproc_atomic_file interrupted;
 
             (void)sigaction(SIGTERM, &action, NULL);
             for (;;)

@@ -25,7 +25,7 @@ int cli_output_open(const char *path)
 {
     struct mapproc_error error;
 
-    cli_signals_protect(&file);
+    cli_signals_protect_output();
     if (mapproc_atomic_file_open(&file, path, true, &error) != MAPPROC_OK) {
         cli_print_error(&error);
         return cli_status_from_code(error.code);

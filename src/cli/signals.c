@@ -3,10 +3,11 @@
 #include "cli/signals.h"
 
 #include <signal.h>
-#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <time.h>
+
+#include "output/temporaries.h"
 
 enum { PATIENCE_NS = 150 * 1000 * 1000 };
 
@@ -15,19 +16,14 @@ static struct mapproc_cancel *token;
 static timer_t deadline;
 static bool have_deadline;
 
-static const struct mapproc_atomic_file *_Atomic unfinished; /* or NULL */
-
 static volatile sig_atomic_t caught;
 
 static void die_by(int signal_number)
 {
-    const struct mapproc_atomic_file *file = atomic_load(&unfinished);
     struct sigaction action = {.sa_handler = SIG_DFL};
     sigset_t set;
 
-    if (file != NULL)
-        mapproc_atomic_file_remove_temporary(file);
-
+    mapproc_temporaries_remove();
     (void)sigaction(signal_number, &action, NULL);
     (void)sigemptyset(&set);
     (void)sigaddset(&set, signal_number);
@@ -71,9 +67,18 @@ void cli_signals_cancel(struct mapproc_cancel *cancel)
     }
 }
 
-void cli_signals_protect(const struct mapproc_atomic_file *file)
+void cli_signals_protect_output(void)
 {
-    atomic_store(&unfinished, file);
+    static const int signals[] = {SIGPIPE, SIGQUIT, SIGXCPU};
+    struct sigaction action = {.sa_handler = die_by};
+
+    (void)sigemptyset(&action.sa_mask);
+    for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
+        struct sigaction before;
+
+        if (sigaction(signals[i], NULL, &before) == 0 && before.sa_handler == SIG_DFL)
+            (void)sigaction(signals[i], &action, NULL);
+    }
     (void)signal(SIGXFSZ, SIG_IGN); /* a file that is too large is an error to be told */
 }
 

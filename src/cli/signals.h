@@ -4,7 +4,6 @@
 #define MAPPROC_CLI_SIGNALS_H
 
 #include "mapproc.h"
-#include "output/atomic_file.h"
 
 /*
  * From now on SIGINT, SIGTERM and SIGHUP, unless they were ignored at start, request `cancel`. The
@@ -13,9 +12,12 @@
  */
 void cli_signals_cancel(struct mapproc_cancel *cancel);
 
-/* From now on, whenever a signal ends the process, the temporary of `file` is removed first. The
- * file must live as long as the process. */
-void cli_signals_protect(const struct mapproc_atomic_file *file);
+/*
+ * To be called before output files are opened. Signals that end the process remove the temporaries
+ * of output/temporaries.h first: those above do so in any case, now SIGPIPE, SIGQUIT and SIGXCPU do
+ * too, unless they were ignored. A file that grows too large is an error and no signal.
+ */
+void cli_signals_protect_output(void);
 
 /* If a signal asked to stop, dies by the same signal, as if it had never been caught. */
 void cli_signals_die_if_cancelled(void);

@@ -271,7 +271,7 @@ int cli_verify_output_begin(struct cli_verify_output *output)
     output->map = (struct mapproc_atomic_file)MAPPROC_ATOMIC_FILE_CLOSED;
     if (output->map_path == NULL)
         return CLI_OK;
-    cli_signals_protect(&output->map);
+    cli_signals_protect_output();
     if (mapproc_atomic_file_open(&output->map, output->map_path, true, &error) != MAPPROC_OK) {
         cli_print_error(&error);
         return cli_status_from_code(error.code);

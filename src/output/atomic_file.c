@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <poll.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,7 +14,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
-#include "base/text_file.h"
+#include "output/output_metadata.h"
 #include "output/output_target.h"
 
 enum {
@@ -23,9 +22,6 @@ enum {
     NAME_KEPT = NAME_MAX - MARK_LENGTH,
     NAME_KEPT_SHORT = 32, /* where the file system takes only short names */
     ATTEMPTS = 8,
-    STATUS_MAX = 64 * 1024,
-    NEW_MODE = 0666,
-    PERMISSIONS = 0777,
 };
 
 static int fail(const struct mapproc_atomic_file *file, int system_error, const char *what,
@@ -43,14 +39,14 @@ static int refuse(const struct mapproc_atomic_file *file, int system_error, cons
 /* ---- output in place ---- */
 
 /* Opens a device or a FIFO, which `before` was. */
-static int open_in_place(struct mapproc_atomic_file *file, const struct stat *before,
-                         struct mapproc_error *error)
+static int open_in_place(struct mapproc_atomic_file *file, int directory, const char *path,
+                         const struct stat *before, struct mapproc_error *error)
 {
     struct stat status;
 
     if (S_ISBLK(before->st_mode) && !file->force)
         return refuse(file, 0, "will not overwrite a block device", error);
-    file->fd = open(file->path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+    file->fd = openat(directory, path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
     if (file->fd < 0)
         return fail(file, errno, "cannot open", error);
     if (fstat(file->fd, &status) != 0)
@@ -71,14 +67,16 @@ static int open_stdout(struct mapproc_atomic_file *file, struct mapproc_error *e
 
 /* ---- the temporary ---- */
 
-static int open_directory(struct mapproc_atomic_file *file, struct mapproc_error *error)
+/* Opens the directory of `path`, which begins in `from` and ends with the file's name. */
+static int open_directory(struct mapproc_atomic_file *file, int from, const char *path,
+                          struct mapproc_error *error)
 {
-    size_t length = (size_t)(file->name - file->path);
-    char *directory = length > 0 ? strndup(file->path, length) : strdup(".");
+    size_t length = strlen(path) - strlen(file->name);
+    char *directory = length > 0 ? strndup(path, length) : strdup(".");
 
     if (directory == NULL)
         return fail(file, ENOMEM, "cannot create", error);
-    file->directory = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    file->directory = openat(from, directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     free(directory);
     if (file->directory < 0)
         return fail(file, errno, "cannot open its directory", error);
@@ -113,13 +111,17 @@ static int create_temporary(struct mapproc_atomic_file *file, struct mapproc_err
         if (system_error != 0)
             break;
         /* Noted first: a signal handler must find it, and harms nothing if it is not there yet. */
-        atomic_store(&file->has_temporary, true);
+        file->noted = mapproc_temporary_add(file->directory, file->temporary);
+        system_error = ENOMEM;
+        if (file->noted == NULL)
+            break;
         file->fd = openat(file->directory, file->temporary,
                           O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
         if (file->fd >= 0)
             return MAPPROC_OK;
         system_error = errno;
-        atomic_store(&file->has_temporary, false);
+        mapproc_temporary_forget(file->noted);
+        file->noted = NULL;
         if (system_error == ENAMETOOLONG && kept == NAME_KEPT)
             kept = NAME_KEPT_SHORT;
         else if (system_error != EEXIST && system_error != EINTR)
@@ -130,7 +132,9 @@ static int create_temporary(struct mapproc_atomic_file *file, struct mapproc_err
 
 /* ---- open ---- */
 
-static int open_target(struct mapproc_atomic_file *file, struct mapproc_error *error)
+/* Opens what `path`, which begins in `directory`, leads to. */
+static int open_target(struct mapproc_atomic_file *file, int directory, const char *path,
+                       struct mapproc_error *error)
 {
     enum mapproc_output_target target;
     struct stat status;
@@ -138,7 +142,7 @@ static int open_target(struct mapproc_atomic_file *file, struct mapproc_error *e
 
     if (*file->name == '\0' || strcmp(file->name, ".") == 0 || strcmp(file->name, "..") == 0)
         return refuse(file, 0, "is not the name of a file", error);
-    result = mapproc_output_target_find(file->path, &status, &target);
+    result = mapproc_output_target_find(directory, path, &status, &target);
     if (result != 0)
         return fail(file, result, "cannot create", error);
     file->direct = target == MAPPROC_TARGET_IN_PLACE || target == MAPPROC_TARGET_STDOUT;
@@ -148,7 +152,7 @@ static int open_target(struct mapproc_atomic_file *file, struct mapproc_error *e
     case MAPPROC_TARGET_SOCKET:
         return refuse(file, 0, "cannot write to a socket", error);
     case MAPPROC_TARGET_IN_PLACE:
-        return open_in_place(file, &status, error);
+        return open_in_place(file, directory, path, &status, error);
     case MAPPROC_TARGET_STDOUT:
         return open_stdout(file, error);
     case MAPPROC_TARGET_EXISTING:
@@ -158,64 +162,67 @@ static int open_target(struct mapproc_atomic_file *file, struct mapproc_error *e
     case MAPPROC_TARGET_NEW:
         break;
     }
-    result = open_directory(file, error);
+    result = open_directory(file, directory, path, error);
     if (result != MAPPROC_OK)
         return result;
     return create_temporary(file, error);
 }
 
+static void begin(struct mapproc_atomic_file *file, const char *path)
+{
+    const char *slash = strrchr(path, '/');
+
+    *file = (struct mapproc_atomic_file)MAPPROC_ATOMIC_FILE_CLOSED;
+    file->path = path;
+    file->name = slash != NULL ? slash + 1 : path;
+}
+
 int mapproc_atomic_file_open(struct mapproc_atomic_file *file, const char *path, bool force,
                              struct mapproc_error *error)
 {
-    const char *slash = strrchr(path, '/');
     int result;
 
-    file->path = path;
-    file->name = slash != NULL ? slash + 1 : path;
-    file->fd = -1;
-    file->directory = -1;
-    file->direct = false;
+    begin(file, path);
     file->force = force;
-    file->write_error = 0;
-    atomic_init(&file->has_temporary, false);
-    result = open_target(file, error);
+    result = open_target(file, AT_FDCWD, path, error);
     if (result != MAPPROC_OK)
         mapproc_atomic_file_abort(file);
     return result;
 }
 
-/* ---- write ---- */
-
-/* Waits until somebody takes what was written before. Returns 0 or an errno. */
-static int wait_writable(int fd)
+int mapproc_atomic_file_open_at(struct mapproc_atomic_file *file, int directory, const char *path,
+                                bool force, struct mapproc_error *error)
 {
-    struct pollfd poll_fd = {.fd = fd, .events = POLLOUT};
+    int result;
 
-    return poll(&poll_fd, 1, -1) >= 0 || errno == EINTR ? 0 : errno;
+    begin(file, path);
+    file->force = force;
+    result = open_target(file, directory, file->name, error);
+    if (result != MAPPROC_OK)
+        mapproc_atomic_file_abort(file);
+    return result;
 }
 
-int mapproc_atomic_file_write(struct mapproc_atomic_file *file, const void *data, size_t length,
-                              struct mapproc_error *error)
+int mapproc_atomic_file_open_stdout(struct mapproc_atomic_file *file, const char *path,
+                                    struct mapproc_error *error)
 {
-    const char *rest = data;
+    begin(file, path);
+    file->direct = true;
+    return open_stdout(file, error);
+}
 
-    while (length > 0 && file->write_error == 0) {
-        ssize_t n = write(file->fd, rest, length);
+bool mapproc_atomic_file_is_direct(const struct mapproc_atomic_file *file)
+{
+    return file->direct;
+}
 
-        if (n > 0) {
-            rest += n;
-            length -= (size_t)n;
-        } else if (n == 0) {
-            file->write_error = EIO; /* to try again would never end */
-        } else if (errno == EAGAIN) {
-            file->write_error = wait_writable(file->fd);
-        } else if (errno != EINTR) {
-            file->write_error = errno;
-        }
-    }
-    if (file->write_error != 0)
-        return fail(file, file->write_error, "cannot write", error);
-    return MAPPROC_OK;
+void mapproc_atomic_file_keep_metadata(struct mapproc_atomic_file *file, int source,
+                                       void (*note)(void *user, const char *path, const char *text),
+                                       void *note_user)
+{
+    file->model = source;
+    file->note = note;
+    file->note_user = note_user;
 }
 
 /* ---- what else has to do with it ---- */
@@ -255,47 +262,24 @@ bool mapproc_atomic_file_is_at(const struct mapproc_atomic_file *file, const cha
 
 /* ---- commit ---- */
 
-/* The process's umask. There is no call that only asks for it. */
-static mode_t find_umask(void)
+static void set_metadata(const struct mapproc_atomic_file *file)
 {
-    static const char key[] = "\nUmask:\t";
-    char *text = mapproc_text_file_read("/proc/self/status", STATUS_MAX);
-    const char *found = text != NULL ? strstr(text, key) : NULL;
-    mode_t mask;
+    const struct mapproc_metadata_note note = {file->note, file->note_user, file->path};
+    struct stat old;
 
-    if (found != NULL) {
-        mask = (mode_t)strtoul(found + strlen(key), NULL, 8) & PERMISSIONS;
-    } else {
-        mask = umask(077); /* for a moment, to the safe side, also for other threads */
-        (void)umask(mask);
-    }
-    free(text);
-    return mask;
+    if (file->model >= 0)
+        mapproc_metadata_copy(file->fd, file->model, &note);
+    else if (file->force && fstatat(file->directory, file->name, &old, AT_SYMLINK_NOFOLLOW) == 0 &&
+             S_ISREG(old.st_mode))
+        mapproc_metadata_set_old(file->fd, &old);
+    else
+        mapproc_metadata_set_new(file->fd);
 }
 
-/*
- * Gives the temporary the permissions that the target shall have. Where that fails it stays with
- * fewer, which is no reason to lose the data.
- */
-static void set_permissions(const struct mapproc_atomic_file *file)
+/* Makes the file as long as it shall be, if it ends with a hole. Returns 0 or an errno. */
+static int end_hole(const struct mapproc_atomic_file *file)
 {
-    struct stat old, new;
-    mode_t mode;
-
-    if (file->force && fstatat(file->directory, file->name, &old, AT_SYMLINK_NOFOLLOW) == 0 &&
-        S_ISREG(old.st_mode)) {
-        mode = old.st_mode & PERMISSIONS;
-        if (fstat(file->fd, &new) != 0)
-            return;
-        if (new.st_uid != old.st_uid)
-            (void)!fchown(file->fd, old.st_uid, (gid_t)-1);
-        /* A group that could not be kept must not get more than everybody. */
-        if (new.st_gid != old.st_gid && fchown(file->fd, (uid_t)-1, old.st_gid) != 0)
-            mode &= ~(mode_t)S_IRWXG | (mode & S_IRWXO) << 3;
-    } else {
-        mode = NEW_MODE & ~find_umask();
-    }
-    (void)!fchmod(file->fd, mode);
+    return file->hole == 0 || ftruncate(file->fd, (off_t)file->length) == 0 ? 0 : errno;
 }
 
 /* Closes the file. Returns 0 or the errno of an error that was kept until now. */
@@ -353,9 +337,11 @@ static int commit_in_place(struct mapproc_atomic_file *file, struct mapproc_erro
 
 static int commit_temporary(struct mapproc_atomic_file *file, struct mapproc_error *error)
 {
-    int system_error;
+    int system_error = end_hole(file);
 
-    set_permissions(file);
+    if (system_error != 0)
+        return fail(file, system_error, "cannot write", error);
+    set_metadata(file);
     /* The first answer is the last: asked again, the kernel may have forgotten the failure. */
     if (fsync(file->fd) != 0)
         return fail(file, errno, "cannot write it to the disk", error);
@@ -367,7 +353,8 @@ static int commit_temporary(struct mapproc_atomic_file *file, struct mapproc_err
         return refuse(file, EEXIST, "was created by somebody else meanwhile", error);
     if (system_error != 0)
         return fail(file, system_error, "cannot rename the finished file", error);
-    atomic_store(&file->has_temporary, false);
+    mapproc_temporary_forget(file->noted);
+    file->noted = NULL;
     /* Some file systems cannot, and say so by EINVAL. */
     if (fsync(file->directory) != 0 && errno != EINVAL && errno != EOPNOTSUPP)
         return fail(file, errno, "is complete, but its name may not survive a crash", error);
@@ -390,21 +377,14 @@ int mapproc_atomic_file_commit(struct mapproc_atomic_file *file, struct mapproc_
 
 /* ---- abort ---- */
 
-void mapproc_atomic_file_remove_temporary(const struct mapproc_atomic_file *file)
-{
-    int system_error = errno;
-
-    if (atomic_load(&file->has_temporary))
-        (void)unlinkat(file->directory, file->temporary, 0);
-    errno = system_error;
-}
-
 void mapproc_atomic_file_abort(struct mapproc_atomic_file *file)
 {
     if (file->fd >= 0)
         (void)close_file(file);
-    mapproc_atomic_file_remove_temporary(file);
-    atomic_store(&file->has_temporary, false);
+    if (file->noted != NULL)
+        (void)unlinkat(file->directory, file->temporary, 0);
+    mapproc_temporary_forget(file->noted);
+    file->noted = NULL;
     if (file->directory >= 0)
         (void)close(file->directory);
     file->directory = -1;

@@ -4,18 +4,21 @@
 #define MAPPROC_OUTPUT_ATOMIC_FILE_H
 
 #include <limits.h>
-#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
+#include <sys/uio.h>
 
 #include "mapproc.h"
+#include "output/temporaries.h"
 
 /*
  * A file being written. All bytes go to a temporary in the directory of the target, which only
  * its owner can read; commit makes it durable and then gives it the target's name.
  *
- * The temporary is called ".NAME.mapproc-" and 16 hexadecimal digits, NAME cut to fit. It outlives
- * the process only where that is killed by SIGKILL or the machine stops, and may then be removed.
+ * The temporary is called ".NAME.mapproc-" and 16 hexadecimal digits, NAME cut to fit. It is noted
+ * in temporaries.h while it is there. It outlives the process only where that is killed by SIGKILL
+ * or the machine stops, and may then be removed.
  *
  * The fields are private. Thread-compatible: one thread at a time.
  */
@@ -23,12 +26,17 @@ struct mapproc_atomic_file {
     const char *path; /* of the target, borrowed */
     const char *name; /* its last component, in `path` */
     int fd;
-    int directory;                /* -1 if `direct` */
-    bool direct;                  /* written in place: a device, a FIFO, standard output */
-    bool force;                   /* may replace what is there */
-    int write_error;              /* errno of the write that failed, or 0 */
-    atomic_bool has_temporary;    /* `temporary` may exist */
-    char temporary[NAME_MAX + 1]; /* in `directory` */
+    int directory;   /* -1 if `direct` */
+    bool direct;     /* written in place: a device, a FIFO, standard output */
+    bool force;      /* may replace what is there */
+    int write_error; /* errno of the write that failed, or 0 */
+    uint64_t length; /* bytes by now, with `hole` */
+    uint64_t hole;   /* zeros at the end that are not written yet; not if `direct` */
+    int model;       /* whose metadata it shall get, borrowed; -1: nobody's */
+    void (*note)(void *user, const char *path, const char *text); /* of it; may be NULL */
+    void *note_user;
+    struct mapproc_temporary *noted; /* `temporary` may exist */
+    char temporary[NAME_MAX + 1];    /* in `directory` */
 };
 
 /*
@@ -47,16 +55,64 @@ int mapproc_atomic_file_open(struct mapproc_atomic_file *file, const char *path,
                              struct mapproc_error *error);
 
 /*
+ * The same for the file that `path` names by its last component, in the open directory `directory`
+ * (or AT_FDCWD), which is not needed any more afterwards. The rest of `path` is only for messages.
+ */
+int mapproc_atomic_file_open_at(struct mapproc_atomic_file *file, int directory, const char *path,
+                                bool force, struct mapproc_error *error);
+
+/* Prepares to write to standard output, in place; messages call it `path` ("stdout"). */
+int mapproc_atomic_file_open_stdout(struct mapproc_atomic_file *file, const char *path,
+                                    struct mapproc_error *error);
+
+/* Whether it is written in place: nothing is undone by abort then. */
+bool mapproc_atomic_file_is_direct(const struct mapproc_atomic_file *file);
+
+/*
  * Writes all of `data`, behind what was written before; unbuffered. After a failure only abort
- * makes sense. The process must ignore SIGXFSZ and, for FIFOs, SIGPIPE to see EFBIG and EPIPE.
+ * makes sense. The process must ignore SIGXFSZ and, for pipes, SIGPIPE to see them as
+ * error->system_error EFBIG and EPIPE. A non-blocking pipe is waited for.
  */
 int mapproc_atomic_file_write(struct mapproc_atomic_file *file, const void *data, size_t length,
                               struct mapproc_error *error);
 
+/* The same for `count` pieces, one behind the other; any number, any of them empty. */
+int mapproc_atomic_file_writev(struct mapproc_atomic_file *file, const struct iovec *pieces,
+                               size_t count, struct mapproc_error *error);
+
+/* The same for `length` zeros. They become a hole, also at the end of the file, but are really
+ * written to what is written in place. */
+int mapproc_atomic_file_skip(struct mapproc_atomic_file *file, uint64_t length,
+                             struct mapproc_error *error);
+
+enum { MAPPROC_HOLE_MIN = 32 * 1024 }; /* bytes: shorter runs of zeros are written as data */
+
+/* As mapproc_atomic_file_write(), but runs of zeros become holes: blocks of MAPPROC_HOLE_MIN that
+ * are aligned in the file. What is written in place gets all of it as data. */
+int mapproc_atomic_file_write_sparse(struct mapproc_atomic_file *file, const void *data,
+                                     size_t length, struct mapproc_error *error);
+
 /*
- * Makes the file durable and puts it in place, in this order: mode and owner, fsync, close, rename,
- * fsync of the directory. A new file gets mode 0666 less the umask; one that replaces a regular
- * file gets that one's permissions, and its owner and group as far as allowed.
+ * Has commit give the file the metadata of the open file `source`: owner and group as far as
+ * allowed, permissions, extended attributes with the ACL, access and modification time. `source` is
+ * borrowed until commit or abort, and is looked at only then. Does nothing for what is written in
+ * place.
+ *
+ * What cannot be kept is told by `note` (may be NULL), a line of text as in struct mapproc_options,
+ * and is no failure; but the file then never is open to more people than the source: a group gets
+ * no more than everybody if it, or the ACL, could not be kept. Setuid, setgid and file capabilities
+ * stay only with their owner or group. Attributes about the content (security.ima, security.evm)
+ * and of overlayfs are left behind.
+ */
+void mapproc_atomic_file_keep_metadata(struct mapproc_atomic_file *file, int source,
+                                       void (*note)(void *user, const char *path, const char *text),
+                                       void *note_user);
+
+/*
+ * Makes the file durable and puts it in place, in this order: metadata, fsync, close, rename,
+ * fsync of the directory. Unless it was told whose metadata to keep, a new file gets mode 0666 less
+ * the umask; one that replaces a regular file gets that one's permissions, and its owner and group
+ * as far as allowed.
  *
  * Consumes `file` whatever the result. After a failure the target is what it was, unless it says
  * that the name may not survive a crash: then the file is complete and in place.
@@ -80,17 +136,10 @@ bool mapproc_atomic_file_is_at(const struct mapproc_atomic_file *file, const cha
 /* Closes and removes the temporary. Does nothing after commit, abort or a failed open. */
 void mapproc_atomic_file_abort(struct mapproc_atomic_file *file);
 
-/*
- * Removes the temporary and nothing else: for a signal handler that is about to end the process,
- * whatever the process is doing with `file` after its initialization with
- * MAPPROC_ATOMIC_FILE_CLOSED. Async-signal-safe.
- */
-void mapproc_atomic_file_remove_temporary(const struct mapproc_atomic_file *file);
-
 /* The state before open and after commit or abort. */
 #define MAPPROC_ATOMIC_FILE_CLOSED                                                                 \
     {                                                                                              \
-        .fd = -1, .directory = -1                                                                  \
+        .fd = -1, .directory = -1, .model = -1                                                     \
     }
 
 #endif

@@ -3,6 +3,7 @@
 #include "output/output_target.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdbool.h>
 #include <unistd.h>
 
@@ -14,15 +15,15 @@ static bool is_stdout(const struct stat *status)
            out.st_ino == status->st_ino;
 }
 
-int mapproc_output_target_find(const char *path, struct stat *status,
+int mapproc_output_target_find(int directory, const char *path, struct stat *status,
                                enum mapproc_output_target *target)
 {
     *target = MAPPROC_TARGET_NEW;
-    if (lstat(path, status) != 0)
+    if (fstatat(directory, path, status, AT_SYMLINK_NOFOLLOW) != 0)
         return errno == ENOENT ? 0 : errno;
     *target = MAPPROC_TARGET_EXISTING;
     if (S_ISLNK(status->st_mode)) {
-        if (stat(path, status) != 0)
+        if (fstatat(directory, path, status, 0) != 0)
             return 0; /* leads nowhere, but is there */
         if (is_stdout(status))
             *target = MAPPROC_TARGET_STDOUT;

@@ -14,8 +14,9 @@ enum mapproc_output_target {
     MAPPROC_TARGET_SOCKET,    /* or a symbolic link to one */
 };
 
-/* Returns 0, or an errno if it cannot be found out. *status is that of what is written in place. */
-int mapproc_output_target_find(const char *path, struct stat *status,
+/* `path` begins in the open `directory`, or AT_FDCWD. Returns 0, or an errno if it cannot be found
+ * out. *status is that of what is written in place. */
+int mapproc_output_target_find(int directory, const char *path, struct stat *status,
                                enum mapproc_output_target *target);
 
 #endif

@@ -3,14 +3,13 @@
 #ifndef MAPPROC_OUTPUT_TEMPORARIES_H
 #define MAPPROC_OUTPUT_TEMPORARIES_H
 
-#include <stdbool.h>
-
 /* A place in the list. It is never freed, only used again. */
 struct mapproc_temporary;
 
 /*
  * Notes a file that is about to be created: `name` (at most NAME_MAX bytes) in the open
- * `directory`. NULL without memory. Thread-safe, takes no lock.
+ * `directory`. NULL without memory, and when the process is about to end. Thread-safe,
+ * takes no lock.
  */
 struct mapproc_temporary *mapproc_temporary_add(int directory, const char *name);
 
@@ -19,8 +18,8 @@ struct mapproc_temporary *mapproc_temporary_add(int directory, const char *name)
 void mapproc_temporary_forget(struct mapproc_temporary *temporary);
 
 /*
- * Removes all files that are noted: for a signal handler that is about to end the process, whatever
- * the threads are doing. Async-signal-safe. Keeps errno.
+ * Removes all files that are noted, and lets no more be: for a signal handler that is about to end
+ * the process, whatever the threads are doing. Async-signal-safe. Keeps errno.
  */
 void mapproc_temporaries_remove(void);
 
