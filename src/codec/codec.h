@@ -23,7 +23,7 @@ enum {
 enum mapproc_inflate_result {
     MAPPROC_INFLATE_OK,      /* the stream ended where *used says, and all of it is there */
     MAPPROC_INFLATE_BAD,     /* not deflate, or cut short */
-    MAPPROC_INFLATE_NO_ROOM, /* it makes more bytes than there is room for */
+    MAPPROC_INFLATE_NO_ROOM, /* it makes more bytes than there is room for; or may, cut short */
 };
 
 struct mapproc_codec {

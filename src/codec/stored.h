@@ -24,8 +24,11 @@ void mapproc_stored_write_header(uint8_t header[MAPPROC_STORED_HEADER], size_t l
 size_t mapproc_stored_write(const uint8_t *data, size_t length, uint8_t *out);
 
 /*
- * Whether to compress these bytes would most likely be a waste: a sample of them has no pattern.
- * Some microseconds, whatever the length. Depends on the bytes only.
+ * Whether to compress these bytes would most likely be a waste, because it would save less than
+ * some 2 %: true for random, encrypted and compressed data. What it looks for, and what it cannot
+ * see, is in stored_choice.c. Takes about 2 us where the data does compress, else 15 us for 64 KiB
+ * and at most 250 us for any length. Depends on the bytes only, and not on the machine. Empty data
+ * is better stored; under 4 KiB nothing else is.
  */
 bool mapproc_stored_is_better(const uint8_t *data, size_t length);
 
