@@ -13,6 +13,8 @@
 enum {
     OPTIONS_MAX = 40,  /* of one verb */
     LONG_VALUE = 1000, /* getopt_long() answers this plus the index of the option */
+    NUMBER_MAX = 8,    /* digits of an option that is a number */
+    LEFT_MAX = 64,     /* bytes of the name of an option as the help prints it */
     HELP_COLUMN = 27,  /* where explanations start */
     HELP_WIDTH = 100,  /* columns of a line of help */
 };
@@ -157,18 +159,28 @@ struct parser {
     const struct cli_option *options[OPTIONS_MAX];
     int count;
     struct option longs[OPTIONS_MAX + 1];
-    char shorts[2 * OPTIONS_MAX + 2];
+    int long_count;
+    char shorts[2 * OPTIONS_MAX + 2 + 10];
+
+    /* The digits of a number so far, which getopt_long() delivers one by one. */
+    char number[NUMBER_MAX + 1];
+    int number_index; /* of the argument that they are in */
 };
+
+static const char digits[] = "0123456789";
 
 static void add_options(struct parser *parser, const struct cli_option *options)
 {
     for (; options->name != NULL && parser->count < OPTIONS_MAX; options++) {
-        parser->longs[parser->count] = (struct option){
-            .name = options->name,
-            .has_arg = options->argument != NULL ? required_argument : no_argument,
-            .val = LONG_VALUE + parser->count,
-        };
-        if (options->letter != '\0') {
+        if (options->letter != CLI_NUMBER)
+            parser->longs[parser->long_count++] = (struct option){
+                .name = options->name,
+                .has_arg = options->argument != NULL ? required_argument : no_argument,
+                .val = LONG_VALUE + parser->count,
+            };
+        if (options->letter == CLI_NUMBER) {
+            (void)strcat(parser->shorts, digits);
+        } else if (options->letter != '\0') {
             size_t length = strlen(parser->shorts);
 
             parser->shorts[length] = options->letter;
@@ -184,6 +196,8 @@ static const struct cli_option *find_option(const struct parser *parser, int val
     for (int i = 0; i < parser->count; i++)
         if (value == LONG_VALUE + i || (value != '\0' && value == parser->options[i]->letter))
             return parser->options[i];
+    if (value > '\0' && value < LONG_VALUE && strchr(digits, value) != NULL)
+        return find_option(parser, CLI_NUMBER);
     return NULL;
 }
 
@@ -206,29 +220,64 @@ static int print_parse_error(const struct cli_verb *verb, const struct parser *p
                                  optopt != 0 ? "unknown option" : "unknown or ambiguous option");
 }
 
+/* Adds a digit to the number, which goes on if it is in the same argument: -12 is one, -1 -2 are
+ * two. Returns the number, with as many digits as there is room for. */
+static const char *add_digit(struct parser *parser, int digit, int index)
+{
+    size_t length = parser->number_index == index ? strlen(parser->number) : 0;
+
+    if (length < NUMBER_MAX)
+        parser->number[length++] = (char)digit;
+    parser->number[length] = '\0';
+    parser->number_index = index;
+    return parser->number;
+}
+
+/* Applies an option. NULL, or what is wrong. */
+static const char *apply(struct parser *parser, const struct cli_option *option, int answer,
+                         int index, void *settings)
+{
+    if (option->letter == CLI_NUMBER)
+        return option->apply(settings, add_digit(parser, answer, index));
+    parser->number_index = 0;
+    return option->apply(settings, optarg);
+}
+
+static int print_wrong_value(const struct cli_verb *verb, const struct parser *parser,
+                             const struct cli_option *option, const char *wrong)
+{
+    char text[256];
+
+    if (option->letter == CLI_NUMBER)
+        (void)snprintf(text, sizeof(text), "-%s", parser->number);
+    else
+        (void)snprintf(text, sizeof(text), "--%s%s%s", option->name, optarg != NULL ? "=" : "",
+                       optarg != NULL ? optarg : "");
+    return cli_print_usage_error(verb->name, text, wrong);
+}
+
 int cli_parse_options(const struct cli_verb *verb, int argc, char **argv, void *settings,
                       int *operands)
 {
     struct parser parser = {.shorts = ":"}; /* ':' makes a missing argument answer ':' */
-    int answer;
 
     add_options(&parser, verb->options);
     add_options(&parser, cli_common_options);
     opterr = 0;
     optind = 1;
-    while ((answer = getopt_long(argc, argv, parser.shorts, parser.longs, NULL)) != -1) {
+    for (;;) {
+        int index = optind; /* of the argument, or of one before it that is none */
+        int answer = getopt_long(argc, argv, parser.shorts, parser.longs, NULL);
         const struct cli_option *option = find_option(&parser, answer);
         const char *wrong;
-        char text[256];
 
+        if (answer == -1)
+            break;
         if (option == NULL)
             return print_parse_error(verb, &parser, answer, argv[optind - 1]);
-        wrong = option->apply(settings, optarg);
-        if (wrong == NULL)
-            continue;
-        (void)snprintf(text, sizeof(text), "--%s%s%s", option->name, optarg != NULL ? "=" : "",
-                       optarg != NULL ? optarg : "");
-        return cli_print_usage_error(verb->name, text, wrong);
+        wrong = apply(&parser, option, answer, index, settings);
+        if (wrong != NULL)
+            return print_wrong_value(verb, &parser, option, wrong);
     }
     *operands = optind;
     return CLI_OK;
@@ -260,20 +309,27 @@ static bool has_option(const struct cli_option *options, const char *name)
     return false;
 }
 
+/* What an option is called, in the `left` column. */
+static void write_name(const struct cli_option *option, char left[LEFT_MAX])
+{
+    (void)snprintf(left, LEFT_MAX, "    ");
+    if (option->letter != '\0' && option->letter != CLI_NUMBER)
+        (void)snprintf(left, LEFT_MAX, "-%c, ", option->letter);
+    (void)snprintf(left + 4, LEFT_MAX - 4, "%s%s%s%s",
+                   option->letter == CLI_NUMBER ? "" : "--", option->name,
+                   option->argument != NULL ? "=" : "",
+                   option->argument != NULL ? option->argument : "");
+}
+
 /* Explains options, but for those that a verb has `instead`. */
 static void print_options(const struct cli_option *options, const struct cli_option *instead)
 {
     for (; options->name != NULL; options++) {
-        char left[64] = "    ";
+        char left[LEFT_MAX];
 
         if (instead != NULL && has_option(instead, options->name))
             continue;
-
-        if (options->letter != '\0')
-            (void)snprintf(left, sizeof(left), "-%c, ", options->letter);
-        (void)snprintf(left + 4, sizeof(left) - 4, "--%s%s%s", options->name,
-                       options->argument != NULL ? "=" : "",
-                       options->argument != NULL ? options->argument : "");
+        write_name(options, left);
         (void)printf("  %-*s ", HELP_COLUMN - 3, left);
         print_explanation(options->help);
     }

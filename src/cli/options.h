@@ -14,6 +14,10 @@ struct cli_common {
     bool help;
 };
 
+/* Instead of a letter: the option is a number, such as -12, and has no long name. `name` is what the
+ * help calls it, `apply` gets its digits. */
+#define CLI_NUMBER '#'
+
 struct cli_option {
     const char *name;     /* long name; NULL ends a table */
     char letter;          /* or '\0' */
