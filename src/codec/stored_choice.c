@@ -23,8 +23,9 @@
 enum {
     LENGTH_LEAST = 4096, /* bytes; less is compressed before it is looked at */
     WINDOW = 256,        /* bytes */
+    WINDOWS_LEAST = 8,
     WINDOWS_MOST = 128,
-    WINDOW_EVERY = 4096,  /* bytes, in data of less than 512 KiB */
+    WINDOW_EVERY = 4096,  /* bytes, in data of 32 to 512 KiB */
     VALUES_LEAST = 128,   /* a window of random bytes has 162 values, +- 5 */
     MATCHES_LEAST = 3,    /* groups of a window that were there before: five bytes at least */
     NOTED_EVERY = 64,     /* bytes between the places noted */
@@ -80,7 +81,8 @@ static unsigned count_values(struct sample *sample, const uint8_t *window)
 /*
  * Whether some values are so much more frequent that a code for them saves some 2 %. With p(v) the
  * part of value v, 256 * sum(p(v)^2) is 1 where all are alike, and 1 + x where a code saves between
- * x / 2 and x, times log2(e), bits of each 8. Chance alone adds 255 / n.
+ * x / 2 and x, times log2(e), bits of each 8. In n random bytes chance alone makes x 255 / n, give
+ * or take 23 / n; it is allowed five times that.
  */
 static bool is_uneven(const struct sample *sample)
 {
@@ -89,7 +91,7 @@ static bool is_uneven(const struct sample *sample)
 
     for (unsigned i = 0; i < 256; i++)
         squares += (uint64_t)sample->counts[i] * sample->counts[i];
-    return 1000 * (256 * squares - 255 * n) > (1000 + UNEVEN_PERMILLE) * n * n;
+    return 1000 * (256 * squares - (255 + 5 * 23) * n) > (1000 + UNEVEN_PERMILLE) * n * n;
 }
 
 /* ---- repetitions ---- */
@@ -138,6 +140,8 @@ bool mapproc_stored_is_better(const uint8_t *data, size_t length)
     sample.data = data;
     sample.length = length;
     sample.windows = (size_t)mapproc_min_u64(length / WINDOW_EVERY, WINDOWS_MOST);
+    if (sample.windows < WINDOWS_LEAST)
+        sample.windows = WINDOWS_LEAST;
     sample.weak_most = sample.windows / 50;
     sample.weak = 0;
     memset(sample.counts, 0, sizeof(sample.counts));
