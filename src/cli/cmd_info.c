@@ -16,6 +16,8 @@
 #include "cli/options.h"
 #include "cli/output.h"
 #include "cli/verbs.h"
+#include "codec/codec.h"
+#include "codec/inflater.h"
 #include "digest/digest.h"
 #include "jobs/digest_run.h"
 #include "memory/heap.h"
@@ -193,6 +195,28 @@ static void print_digests(void)
                      digest->fold != NULL ? "all cores" : "one core", digest->kernel());
 }
 
+static void print_codecs(void)
+{
+    const struct mapproc_codec *codec;
+
+    for (size_t i = 0; (codec = mapproc_codec_at(i)) != NULL; i++)
+        (void)printf("%-13s %s %s, levels %d to %d\n", i == 0 ? "codecs" : "", codec->name,
+                     codec->version(), codec->level_min, codec->level_max);
+    (void)printf("%-13s %s %s, of streams without known borders\n", "inflater",
+                 mapproc_inflater_name(), mapproc_inflater_version());
+}
+
+/* What makes each level where no codec is named. */
+static void print_levels(void)
+{
+    for (int level = 1; level <= MAPPROC_LEVEL_MAX; level++) {
+        int own;
+        const struct mapproc_codec *codec = mapproc_codec_for_level(level, &own);
+
+        (void)printf("%-13s %5d  %s %d\n", level == 1 ? "levels" : "", level, codec->name, own);
+    }
+}
+
 static void print_chunkers(void)
 {
     const struct mapproc_chunker *chunker;
@@ -201,7 +225,7 @@ static void print_chunkers(void)
         (void)printf("%-13s %-9s %s\n", i == 0 ? "chunkers" : "", chunker->name, chunker->summary);
 }
 
-static void print_facts(const struct facts *facts)
+static void print_facts(const struct facts *facts, bool verbose)
 {
     char size[MAPPROC_SIZE_TEXT_MAX], chunk[MAPPROC_SIZE_TEXT_MAX];
 
@@ -219,7 +243,9 @@ static void print_facts(const struct facts *facts)
     (void)printf("allocator     %s\n", facts->allocator);
     (void)printf("CPU level     %s\n", facts->cpu_level);
     print_digests();
-    (void)printf("codecs        none in this version\n");
+    print_codecs();
+    if (verbose)
+        print_levels();
     print_chunkers();
 }
 
@@ -290,6 +316,38 @@ static void add_digests(struct cli_json *json)
     cli_json_close(json);
 }
 
+static void add_codecs(struct cli_json *json)
+{
+    const struct mapproc_codec *codec;
+
+    cli_json_open_array(json, "codecs");
+    for (size_t i = 0; (codec = mapproc_codec_at(i)) != NULL; i++) {
+        cli_json_open_object(json, NULL);
+        cli_json_text(json, "name", codec->name);
+        cli_json_text(json, "version", codec->version());
+        cli_json_unsigned(json, "level_min", (uint64_t)codec->level_min);
+        cli_json_unsigned(json, "level_max", (uint64_t)codec->level_max);
+        cli_json_close(json);
+    }
+    cli_json_close(json);
+    cli_json_open_object(json, "inflater");
+    cli_json_text(json, "name", mapproc_inflater_name());
+    cli_json_text(json, "version", mapproc_inflater_version());
+    cli_json_close(json);
+    cli_json_open_array(json, "levels");
+    for (int level = 1; level <= MAPPROC_LEVEL_MAX; level++) {
+        int own;
+
+        codec = mapproc_codec_for_level(level, &own);
+        cli_json_open_object(json, NULL);
+        cli_json_unsigned(json, "level", (uint64_t)level);
+        cli_json_text(json, "codec", codec->name);
+        cli_json_unsigned(json, "codec_level", (uint64_t)own);
+        cli_json_close(json);
+    }
+    cli_json_close(json);
+}
+
 static void add_chunkers(struct cli_json *json)
 {
     const struct mapproc_chunker *chunker;
@@ -330,8 +388,7 @@ static void print_json(const struct facts *facts)
     cli_json_close(&json);
     cli_json_text(&json, "allocator", facts->allocator);
     add_digests(&json);
-    cli_json_open_array(&json, "codecs"); /* none in this version */
-    cli_json_close(&json);
+    add_codecs(&json);
     add_chunkers(&json);
     (void)cli_json_print(&json);
 }
@@ -375,7 +432,7 @@ static int run(int argc, char **argv)
     if (settings.json)
         print_json(&facts);
     else
-        print_facts(&facts);
+        print_facts(&facts, settings.common.verbose);
     mapproc_topology_destroy(&facts.topology);
     return CLI_OK;
 }
@@ -389,8 +446,9 @@ const struct cli_verb cli_verb_info = {
         "the\n"
         "limits of its cgroups and the files they were found in; what a job uses by default, or\n"
         "with the options -j, --cpus and --memory given here; huge pages; the allocator; digests\n"
-        "with the code that computes them; codecs; chunkers. Sizes in JSON are in bytes, the CPU\n"
-        "quota in CPUs, what there is not is null.\n",
+        "with the code that computes them; codecs with their versions, and with -v which of them\n"
+        "makes which level of compression; chunkers. Sizes in JSON are in bytes, the CPU quota in\n"
+        "CPUs, what there is not is null.\n",
     .options = options,
     .run = run,
 };
