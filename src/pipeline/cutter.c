@@ -75,7 +75,7 @@ static bool ask_job(struct mapproc_pipeline *pipeline, struct mapproc_lane *lane
 
     if (lane->is_cut)
         return true;
-    lane->cut = (struct mapproc_cut){.length = 0};
+    lane->cut = (struct mapproc_cut){.length = left};
     if (pipeline->job->cut(pipeline->context, &lane->item, lane->planned, NULL, 0, &lane->cut,
                            error) != MAPPROC_OK) {
         error->offset = lane->planned;

@@ -39,10 +39,13 @@ struct mapproc_cut {
     /*
      * Bytes; of an extent at most what is left. 0: no more chunks, whatever is left. Of a stream at
      * most the budget's chunk size and at least what was peeked at, or MAPPROC_CUT_REST: all that
-     * is left, which has to be `unread`.
+     * is left, which has to be `unread`. When cut() gets it, the most that it may be, but for the
+     * rest.
      */
     uint64_t length;
-    size_t scratch; /* bytes. Of a stream, chunk->scratch is what scratch_size() said instead */
+    /* Bytes. Of a stream, chunk->scratch is what scratch_size() said, which is what stands here when
+     * cut() gets it. */
+    size_t scratch;
 
     /*
      * True: the job reads the bytes itself, from chunk->item->source: those of an extent in

@@ -246,9 +246,9 @@ static bool read_stream(struct mapproc_pipeline *pipeline, struct mapproc_work *
     return got == wanted;
 }
 
-/* Lets the job see the beginning of the next chunk, and reads what it wants of it. False if no
- * chunk will follow. */
-static bool read_cut(struct mapproc_pipeline *pipeline, struct mapproc_work *work)
+/* Lets the job see the beginning of the next chunk, and reads what it wants of it, `most` bytes.
+ * False if no chunk will follow. */
+static bool read_cut(struct mapproc_pipeline *pipeline, struct mapproc_work *work, size_t most)
 {
     const struct mapproc_job *job = pipeline->job;
     struct mapproc_chunk *chunk = &work->chunk;
@@ -257,6 +257,8 @@ static bool read_cut(struct mapproc_pipeline *pipeline, struct mapproc_work *wor
 
     if (chunk->length == 0)
         return false;
+    chunk->cut.length = most;
+    chunk->cut.scratch = job->scratch_size(pipeline->context, chunk->item, most);
     if (job->cut(pipeline->context, chunk->item, chunk->offset, work->buffer, chunk->length,
                  &chunk->cut, &error) != MAPPROC_OK) {
         error.offset = chunk->offset;
@@ -280,8 +282,8 @@ static void run_stream(struct mapproc_worker *worker, struct mapproc_work *work)
 
     chunk->length = 0;
     chunk->worker = worker->number;
-    more =
-        pipeline->job->cut != NULL ? read_cut(pipeline, work) : read_stream(pipeline, work, wanted);
+    more = pipeline->job->cut != NULL ? read_cut(pipeline, work, wanted)
+                                      : read_stream(pipeline, work, wanted);
     mapproc_planner_stream_read(pipeline, mapproc_lane_of(work), chunk->length, !more);
     chunk->data = work->buffer;
     if (chunk->length > 0 && !chunk->cut.unread)
