@@ -85,6 +85,17 @@ int cli_inputs_check(const struct cli_inputs *inputs)
     return CLI_OK;
 }
 
+/* The length of the part of an operand that a mirrored tree leaves out. */
+static size_t left_out(const char *operand)
+{
+    const char *slash = strrchr(operand, '/');
+    const char *last = slash != NULL ? slash + 1 : operand;
+
+    if (*last == '\0' || strcmp(last, ".") == 0 || strcmp(last, "..") == 0)
+        return strlen(operand);
+    return (size_t)(last - operand);
+}
+
 /* The next name in the list. MAPPROC_OK with *entry filled, or a negative code. */
 static int next_listed(struct cli_inputs *inputs, struct mapproc_entry *entry,
                        struct mapproc_error *error)
@@ -102,6 +113,7 @@ static int next_listed(struct cli_inputs *inputs, struct mapproc_entry *entry,
 static int next_named(struct cli_inputs *inputs, struct mapproc_entry *entry,
                       struct mapproc_error *error)
 {
+    inputs->root = 0;
     if (inputs->list != NULL)
         return next_listed(inputs, entry, error);
     *entry = (struct mapproc_entry){.kind = MAPPROC_ENTRY_END};
@@ -111,6 +123,7 @@ static int next_named(struct cli_inputs *inputs, struct mapproc_entry *entry,
     entry->path = strdup(inputs->operands[inputs->next]);
     if (entry->path == NULL)
         return mapproc_error_set(error, MAPPROC_FAILED, ENOMEM, NULL, "cannot keep a file name");
+    inputs->root = left_out(entry->path);
     inputs->next++;
     return MAPPROC_OK;
 }
@@ -146,6 +159,9 @@ int cli_inputs_next(struct cli_inputs *inputs, struct mapproc_entry *entry,
             return result;
         if (entry->kind == MAPPROC_ENTRY_END)
             return 0;
+        inputs->mirrored = inputs->root;
+        while (entry->path != NULL && entry->path[inputs->mirrored] == '/')
+            inputs->mirrored++;
         if (entry->kind == MAPPROC_ENTRY_FILE && inputs->walk != NULL &&
             cli_output_is_at(entry->path))
             note = "is the output";

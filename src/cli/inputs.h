@@ -30,6 +30,12 @@ struct cli_inputs {
     struct mapproc_name_list *list;
     struct mapproc_walk *walk;
     bool verbose;
+    size_t root; /* length of what a mirrored tree leaves out of the name being read or walked */
+
+    /* Where in the path of the last file the part begins that a mirrored tree repeats: of an
+     * operand its last component, or what is below it if that is "." or empty, as in "dir/"; of a
+     * name in a list all but a leading '/'. */
+    size_t mirrored;
 };
 
 /*

@@ -315,9 +315,8 @@ static void write_name(const struct cli_option *option, char left[LEFT_MAX])
     (void)snprintf(left, LEFT_MAX, "    ");
     if (option->letter != '\0' && option->letter != CLI_NUMBER)
         (void)snprintf(left, LEFT_MAX, "-%c, ", option->letter);
-    (void)snprintf(left + 4, LEFT_MAX - 4, "%s%s%s%s",
-                   option->letter == CLI_NUMBER ? "" : "--", option->name,
-                   option->argument != NULL ? "=" : "",
+    (void)snprintf(left + 4, LEFT_MAX - 4, "%s%s%s%s", option->letter == CLI_NUMBER ? "" : "--",
+                   option->name, option->argument != NULL ? "=" : "",
                    option->argument != NULL ? option->argument : "");
 }
 

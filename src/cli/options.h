@@ -14,8 +14,8 @@ struct cli_common {
     bool help;
 };
 
-/* Instead of a letter: the option is a number, such as -12, and has no long name. `name` is what the
- * help calls it, `apply` gets its digits. */
+/* Instead of a letter: the option is a number, such as -12, and has no long name. `name` is what
+ * the help calls it, `apply` gets its digits. */
 #define CLI_NUMBER '#'
 
 struct cli_option {

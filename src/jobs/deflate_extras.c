@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* deflate_extras.c - what goes beside a compressed file: its index, and a manifest of its source. */
+/* deflate_extras.c - what goes beside a compressed file: its index, and a manifest of its source.
+ */
 #include "jobs/deflate_extras.h"
 
 #include "format/manifest.h"

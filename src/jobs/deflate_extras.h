@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* deflate_extras.h - what goes beside a compressed file: its index, and a manifest of its source. */
+/* deflate_extras.h - what goes beside a compressed file: its index, and a manifest of its source.
+ */
 #ifndef MAPPROC_JOBS_DEFLATE_EXTRAS_H
 #define MAPPROC_JOBS_DEFLATE_EXTRAS_H
 

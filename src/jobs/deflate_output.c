@@ -23,8 +23,8 @@ static int open_file(const struct mapproc_deflate_output *output, const char *pa
 
     if (target->root == NULL)
         return mapproc_atomic_file_open(file, path, force, error);
-    result = mapproc_directories_make(target->root, target->relative, target->model, &directory,
-                                      error);
+    result =
+        mapproc_directories_make(target->root, target->relative, target->model, &directory, error);
     if (result != MAPPROC_OK)
         return result;
     result = mapproc_atomic_file_open_at(file, directory, path, force, error);
@@ -61,8 +61,8 @@ static int check_file(const struct mapproc_deflate_output *output, struct mappro
     return output->settings->remove ? check_removable(output, error) : MAPPROC_OK;
 }
 
-static int open_target(struct mapproc_deflate_output *output,
-                       const struct mapproc_options *options, struct mapproc_error *error)
+static int open_target(struct mapproc_deflate_output *output, const struct mapproc_options *options,
+                       struct mapproc_error *error)
 {
     int result;
 

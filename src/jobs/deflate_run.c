@@ -246,10 +246,9 @@ static void commit(void *context, struct mapproc_chunk *chunk)
     if (made->error.code != MAPPROC_OK)
         state->error = made->error;
     else
-        (void)mapproc_deflate_output_add(&state->output, &made->members, chunk->offset,
-                                         chunk->length,
-                                         run->settings.digest ? partial_at(chunk) : NULL,
-                                         &state->error);
+        (void)mapproc_deflate_output_add(
+            &state->output, &made->members, chunk->offset, chunk->length,
+            run->settings.digest ? partial_at(chunk) : NULL, &state->error);
     chunk->item->enough = state->error.code != MAPPROC_OK;
 }
 
@@ -350,7 +349,8 @@ int mapproc_deflate_run(const struct mapproc_deflate_client *client,
                         const struct mapproc_deflate_settings *settings,
                         const struct mapproc_options *options, struct mapproc_error *error)
 {
-    struct run run = {.client = client, .settings = *settings, .hole_lock = PTHREAD_MUTEX_INITIALIZER};
+    struct run run = {
+        .client = client, .settings = *settings, .hole_lock = PTHREAD_MUTEX_INITIALIZER};
     const struct mapproc_chunker *chunker = settings->chunker;
     int result;
 
@@ -364,10 +364,9 @@ int mapproc_deflate_run(const struct mapproc_deflate_client *client,
     run.zeros = mmap(NULL, run.options.chunk_size, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (run.zeros == MAP_FAILED)
         return mapproc_error_set(error, MAPPROC_FAILED, errno, NULL, "cannot compress");
-    result =
-        mapproc_pipeline_run(&deflate_job, &run,
-                             chunker != NULL ? chunker : mapproc_chunker_find("fixed"),
-                             &run.options, error);
+    result = mapproc_pipeline_run(&deflate_job, &run,
+                                  chunker != NULL ? chunker : mapproc_chunker_find("fixed"),
+                                  &run.options, error);
     free_run(&run);
     return result;
 }

@@ -55,9 +55,9 @@ struct mapproc_deflate_order {
 /* What came of it. Valid during the report only. */
 struct mapproc_deflate_result {
     const struct mapproc_deflate_order *order;
-    uint64_t size;       /* bytes read */
-    uint64_t compressed; /* bytes written, with the end mark */
-    uint64_t members;    /* the end mark not counted */
+    uint64_t size;         /* bytes read */
+    uint64_t compressed;   /* bytes written, with the end mark */
+    uint64_t members;      /* the end mark not counted */
     const uint8_t *digest; /* of what was read, if that was wanted; NULL after an error */
     double seconds;        /* from its opening to its end */
     const struct mapproc_error *error; /* NULL if all is well */
@@ -73,11 +73,11 @@ struct mapproc_deflate_client {
 
 struct mapproc_deflate_settings {
     enum mapproc_member_form form;
-    int level;                         /* 0 to MAPPROC_LEVEL_MAX */
-    const struct mapproc_codec *codec; /* NULL: the one for the level */
+    int level;                             /* 0 to MAPPROC_LEVEL_MAX */
+    const struct mapproc_codec *codec;     /* NULL: the one for the level */
     const struct mapproc_chunker *chunker; /* NULL: chunks of one size */
-    bool verify;                       /* inflate all that was compressed again, and compare */
-    bool digest;                       /* tell the digest of what was read */
+    bool verify;                           /* inflate all that was compressed again, and compare */
+    bool digest;                           /* tell the digest of what was read */
     bool force; /* replace what is there; take sources that have several names */
 
     /* Remove a source when its output, and all that goes with it, is safely on the disk. Implies

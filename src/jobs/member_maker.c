@@ -21,8 +21,8 @@ enum { INFLATED_SIZE = 64 << 10 };
 
 /* What the two forms differ in. */
 struct form {
-    size_t header;                  /* bytes */
-    size_t data_max;                /* bytes of data in a member */
+    size_t header;   /* bytes */
+    size_t data_max; /* bytes of data in a member */
     void (*write_header)(uint8_t *header, uint32_t size);
 };
 

@@ -41,13 +41,13 @@ struct mapproc_members {
 size_t mapproc_members_scratch(const struct mapproc_member_rule *rule, size_t length);
 
 /*
- * Makes the members of `length` bytes, not 0 and at most MAPPROC_CODEC_DATA_MAX, in `scratch`, where
- * they stay. What would not get smaller is stored. The bytes depend on the rule and the data only.
- * mapproc_crc_kernels_prepare() must have been called.
+ * Makes the members of `length` bytes, not 0 and at most MAPPROC_CODEC_DATA_MAX, in `scratch`,
+ * where they stay. What would not get smaller is stored. The bytes depend on the rule and the data
+ * only. mapproc_crc_kernels_prepare() must have been called.
  *
- * MAPPROC_FAILED: no memory for the tools, or, with `verify`, what was compressed does not give back
- * the data: a fault of this program, its libraries, or the machine. Thread-safe with tools of one's
- * own.
+ * MAPPROC_FAILED: no memory for the tools, or, with `verify`, what was compressed does not give
+ * back the data: a fault of this program, its libraries, or the machine. Thread-safe with tools of
+ * one's own.
  */
 int mapproc_members_make(const struct mapproc_member_rule *rule, struct mapproc_member_tools *tools,
                          const uint8_t *data, size_t length, uint8_t *scratch,

@@ -50,8 +50,8 @@ int mapproc_raw_digest_start(struct mapproc_raw_digest *digest, uint64_t size, s
     const struct mapproc_digest *algorithm = mapproc_raw_digest_algorithm();
     size_t state_size = algorithm->state_size;
 
-    *digest = (struct mapproc_raw_digest){
-        .piece_size = pieces ? choose_piece_size(size, chunk_size) : 0};
+    *digest =
+        (struct mapproc_raw_digest){.piece_size = pieces ? choose_piece_size(size, chunk_size) : 0};
     mapproc_piece_list_init(&digest->pieces, algorithm->size);
     if (!mapproc_round_up_size(state_size, MAPPROC_DIGEST_ALIGNMENT, &state_size))
         return out_of_memory(error);
@@ -90,8 +90,8 @@ static int end_piece(struct mapproc_raw_digest *digest, uint64_t end, struct map
     return MAPPROC_OK;
 }
 
-int mapproc_raw_digest_fold(struct mapproc_raw_digest *digest, const void *partial,
-                            uint64_t offset, size_t length, struct mapproc_error *error)
+int mapproc_raw_digest_fold(struct mapproc_raw_digest *digest, const void *partial, uint64_t offset,
+                            size_t length, struct mapproc_error *error)
 {
     const struct mapproc_digest *algorithm = mapproc_raw_digest_algorithm();
     uint64_t end = offset + length;

@@ -38,8 +38,8 @@ int mapproc_raw_digest_start(struct mapproc_raw_digest *digest, uint64_t size, s
                              bool pieces, struct mapproc_error *error);
 
 /* Takes the partial of the next chunk. */
-int mapproc_raw_digest_fold(struct mapproc_raw_digest *digest, const void *partial,
-                            uint64_t offset, size_t length, struct mapproc_error *error);
+int mapproc_raw_digest_fold(struct mapproc_raw_digest *digest, const void *partial, uint64_t offset,
+                            size_t length, struct mapproc_error *error);
 
 /* There are no more: `size` bytes in all. */
 int mapproc_raw_digest_finish(struct mapproc_raw_digest *digest, uint64_t size,
