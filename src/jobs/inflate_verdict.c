@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+/* inflate_verdict.c - what is wrong with a member, from what came of inflating it. */
+#include "jobs/inflate_verdict.h"
+
+#include "codec/stored.h"
+
+const char *mapproc_inflate_judge(const struct mapproc_inflate_facts *facts)
+{
+    if (facts->status == MAPPROC_INFLATER_BAD)
+        return "its deflate data is broken";
+    if (facts->cut_short)
+        return "the file ends in it";
+    if (facts->status != MAPPROC_INFLATER_END || !facts->exact)
+        return "its deflate data does not end where its header says";
+    if (facts->crc != facts->stated_crc)
+        return "its CRC is wrong";
+    if ((uint32_t)facts->made != facts->stated_size)
+        return "its length is wrong";
+    if (facts->unused_set)
+        return "bits of it that have no use are set";
+    return NULL;
+}
+
+bool mapproc_inflate_stored_is_clean(const uint8_t *data, size_t length)
+{
+    size_t at = 0;
+
+    while (length - at >= MAPPROC_STORED_HEADER && (data[at] >> 1 & 3) == 0) {
+        size_t block = (size_t)data[at + 1] | (size_t)data[at + 2] << 8;
+
+        if (data[at] >> 3 != 0)
+            return false;
+        if ((data[at] & 1) != 0 || length - at - MAPPROC_STORED_HEADER < block)
+            break;
+        at += MAPPROC_STORED_HEADER + block;
+    }
+    return true;
+}

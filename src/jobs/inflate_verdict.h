@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+/* inflate_verdict.h - what is wrong with a member, from what came of inflating it. */
+#ifndef MAPPROC_JOBS_INFLATE_VERDICT_H
+#define MAPPROC_JOBS_INFLATE_VERDICT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "codec/inflater.h"
+
+struct mapproc_inflate_facts {
+    bool cut_short; /* the file ends in it */
+    enum mapproc_inflater_status status;
+    bool exact;      /* the deflate stream ends where the header says, if it says anything */
+    bool unused_set; /* bits that deflate does not use are not zero, where they have to be */
+    uint64_t made;   /* bytes of data */
+    uint32_t crc;    /* of them */
+    uint32_t stated_crc, stated_size;
+};
+
+/* NULL if the member is good, or what is wrong with it: a constant string. */
+const char *mapproc_inflate_judge(const struct mapproc_inflate_facts *facts);
+
+/* Whether the padding of the stored blocks that a deflate stream begins with is zero, as far as the
+ * blocks can be followed without inflating: up to the first that is not stored. */
+bool mapproc_inflate_stored_is_clean(const uint8_t *data, size_t length);
+
+#endif
