@@ -8,6 +8,7 @@
 #include <pthread.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <sys/xattr.h>
 
 #include "output/atomic_file.h"
 #include "output_faults.h"
@@ -157,6 +158,162 @@ static void each_call_may_fail(void **state)
             assert_int_equal(n, force ? 13 : 14);
             assert_int_equal(unlink("out"), 0);
         }
+    }
+}
+
+/* ---- with holes, pieces and the metadata of another file ---- */
+
+static int note_count;
+
+static void count_note(void *user, const char *path, const char *text)
+{
+    (void)user;
+    (void)path;
+    assert_non_null(strstr(text, "cannot keep its "));
+    note_count++;
+}
+
+/* Writes "new", a hole, "text" and another hole to out, with the metadata of the file "model". */
+static int write_like_model(const struct output_faults *faults)
+{
+    const struct iovec pieces[2] = {{"te", 2}, {"xt", 2}};
+    struct mapproc_atomic_file file;
+    int model = open("model", O_RDONLY | O_CLOEXEC);
+    int result;
+
+    assert_true(model >= 0);
+    error = (struct mapproc_error){0};
+    note_count = 0;
+    output_faults_arm(faults);
+    result = mapproc_atomic_file_open(&file, "out", false, &error);
+    if (result == MAPPROC_OK) {
+        mapproc_atomic_file_keep_metadata(&file, model, count_note, NULL);
+        result = mapproc_atomic_file_write(&file, "new", 3, &error);
+        if (result == MAPPROC_OK)
+            result = mapproc_atomic_file_skip(&file, 5, &error);
+        if (result == MAPPROC_OK)
+            result = mapproc_atomic_file_writev(&file, pieces, 2, &error);
+        if (result == MAPPROC_OK)
+            result = mapproc_atomic_file_skip(&file, 4, &error);
+        if (result == MAPPROC_OK)
+            result = mapproc_atomic_file_commit(&file, &error);
+        else
+            mapproc_atomic_file_abort(&file);
+    }
+    output_faults_disarm();
+    assert_int_equal(close(model), 0);
+    return result;
+}
+
+static bool is_like_model(void)
+{
+    char content[64] = {0};
+    int fd = open("out", O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd >= 0 ? read(fd, content, sizeof(content)) : -1;
+
+    if (fd >= 0)
+        assert_int_equal(close(fd), 0);
+    return n == 16 && memcmp(content, "new\0\0\0\0\0text\0\0\0\0", 16) == 0;
+}
+
+static void put_model(void)
+{
+    assert_true(scratch_write("model", "old", 3));
+    assert_int_equal(chmod("model", 0664), 0);
+    (void)setxattr("model", "user.name", "value", 5, 0);
+}
+
+static void metadata_comes_in_an_order_that_keeps_it(void **state)
+{
+    struct stat status;
+
+    (void)state;
+    put_model();
+    if (geteuid() == 0)
+        assert_int_equal(chown("model", 12345, 23456), 0);
+    assert_int_equal(write_like_model(&(struct output_faults){0}), MAPPROC_OK);
+    assert_true(is_like_model());
+    if (geteuid() == 0)
+        assert_non_null(strstr(output_faults.trace, " fchown fchown "));
+    if (getxattr("model", "user.name", NULL, 0) < 0)
+        skip_because("this file system has no user attributes");
+    assert_non_null(
+        strstr(output_faults.trace, "fstatat openat openat write lseek writev ftruncate "));
+    assert_non_null(strstr(output_faults.trace,
+                           " flistxattr fgetxattr fsetxattr fgetxattr fremovexattr fchmod "
+                           "futimens fsync close renameat2 fsync close "));
+    assert_int_equal(stat("out", &status), 0);
+    assert_int_equal(status.st_mode & 07777, 0664);
+}
+
+/* What is lost of the metadata is told, and gives nobody more than the input did. */
+static void metadata_may_fail_and_opens_nothing(void **state)
+{
+    static const enum output_call calls[] = {CALL_FCHOWN,      CALL_FLISTXATTR, CALL_FGETXATTR,
+                                             CALL_FSETXATTR,   CALL_FCHMOD,     CALL_FUTIMENS,
+                                             CALL_FREMOVEXATTR};
+
+    (void)state;
+    put_model();
+    if (geteuid() != 0 || getxattr("model", "user.name", NULL, 0) < 0 ||
+        chown("model", 12345, 23456) != 0)
+        skip_because("needs root and a file system with user attributes");
+    for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
+        struct output_faults faults = {0};
+        bool group_is_doubtful =
+            calls[i] == CALL_FCHOWN || calls[i] == CALL_FGETXATTR || calls[i] == CALL_FREMOVEXATTR;
+        struct stat status;
+
+        faults.call_errors[calls[i]] = EPERM;
+        assert_int_equal(write_like_model(&faults), MAPPROC_OK);
+        assert_true(is_like_model());
+        assert_true(note_count > 0);
+        assert_int_equal(stat("out", &status), 0);
+        assert_int_equal(status.st_mode & 07777, calls[i] == CALL_FCHMOD ? 0600
+                                                 : group_is_doubtful     ? 0644
+                                                                         : 0664);
+        assert_int_equal(unlink("out"), 0);
+    }
+}
+
+static void holes_and_pieces_may_fail(void **state)
+{
+    static const enum output_call calls[] = {CALL_LSEEK, CALL_WRITEV, CALL_FTRUNCATE};
+
+    (void)state;
+    put_model();
+    for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
+        struct output_faults faults = {0};
+
+        faults.call_errors[calls[i]] = ENOSPC;
+        assert_int_equal(write_like_model(&faults), MAPPROC_FAILED);
+        assert_int_equal(error.system_error, ENOSPC);
+        assert_string_equal(error.what, "cannot write");
+        assert_nothing_left(1);
+    }
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(write_like_model(&(struct output_faults){
+                             .write_most = 1, .interruptions = i == 0 ? EINTR : EAGAIN}),
+                         MAPPROC_OK);
+        assert_true(is_like_model());
+        assert_int_equal(unlink("out"), 0);
+    }
+}
+
+/* The first failure of fsync is final, although a second call would be told that all is well. */
+static void a_failed_fsync_is_believed(void **state)
+{
+    struct output_faults faults = {0};
+
+    (void)state;
+    put_model();
+    for (int i = 0; i < 2; i++) {
+        faults.call_errors[CALL_FSYNC] = i == 0 ? EIO : ENOSPC;
+        assert_int_equal(write_like_model(&faults), MAPPROC_FAILED);
+        assert_int_equal(error.system_error, i == 0 ? EIO : ENOSPC);
+        assert_null(strstr(output_faults.trace, "renameat2"));
+        assert_null(strstr(strstr(output_faults.trace, "fsync ") + 1, "fsync "));
+        assert_nothing_left(1);
     }
 }
 
@@ -366,6 +523,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(the_order_makes_it_durable, clear),
         cmocka_unit_test_teardown(each_call_may_fail, clear),
+        cmocka_unit_test_teardown(metadata_comes_in_an_order_that_keeps_it, clear),
+        cmocka_unit_test_teardown(metadata_may_fail_and_opens_nothing, clear),
+        cmocka_unit_test_teardown(holes_and_pieces_may_fail, clear),
+        cmocka_unit_test_teardown(a_failed_fsync_is_believed, clear),
         cmocka_unit_test_teardown(a_failed_write_is_not_committed, clear),
         cmocka_unit_test_teardown(writes_go_on_after_interruptions, clear),
         cmocka_unit_test_teardown(a_full_pipe_is_waited_for, clear),
