@@ -9,6 +9,7 @@ extern const struct cli_verb cli_verb_bench;
 extern const struct cli_verb cli_verb_checksum;
 extern const struct cli_verb cli_verb_compare;
 extern const struct cli_verb cli_verb_compress;
+extern const struct cli_verb cli_verb_decompress;
 extern const struct cli_verb cli_verb_info;
 extern const struct cli_verb cli_verb_verify;
 

@@ -17,13 +17,11 @@
 #include "pipeline/pipeline.h"
 
 enum {
-    FEED_SIZE = 256 << 10,    /* bytes that are read at once for inflate_serial */
-    SCRATCH_LEAST = 512 << 10, /* bytes, of streams */
-    /* Bytes of scratch for each byte that is read of a stream: data that is compressed better is
-     * inflated in order. */
-    STREAM_RATIO = 4,
-    /* The same for what all chunks in flight may need together. */
-    ARENA_RATIO = 12,
+    FEED_SIZE = 256 << 10, /* bytes that are read at once for inflate_serial */
+    /* Bytes of a stream that fit into memory at once, and of their data: whole members of what
+     * mapproc and most others write. */
+    CHUNK_SIZE = 4 << 20,
+    SCRATCH_LEAST = 512 << 10, /* bytes, for inflate_serial */
 };
 
 struct run {
@@ -57,7 +55,6 @@ static int next_item(void *context, struct mapproc_item *item, struct mapproc_er
 
     if (request == NULL)
         return mapproc_error_set(error, MAPPROC_FAILED, ENOMEM, NULL, "cannot start to inflate");
-    request->order.length = UINT64_MAX;
     result = run->client->next(run->client->user, &request->order, error);
     if (result <= 0) {
         free(request);
@@ -72,12 +69,9 @@ static int next_item(void *context, struct mapproc_item *item, struct mapproc_er
 
 static size_t scratch_size(void *context, const struct mapproc_item *item, size_t chunk_length)
 {
-    size_t size;
-
     (void)context;
-    if (!mapproc_multiply_size(chunk_length, item != NULL ? STREAM_RATIO : ARENA_RATIO, &size))
-        return SIZE_MAX;
-    return size > SCRATCH_LEAST ? size : SCRATCH_LEAST;
+    (void)item;
+    return chunk_length > SCRATCH_LEAST ? chunk_length : SCRATCH_LEAST;
 }
 
 static size_t largest(void *context)
@@ -238,7 +232,8 @@ static int close_item(void *context, struct mapproc_item *of, struct mapproc_err
         return error->code;
     }
     if (run->client->close != NULL)
-        result = run->client->close(run->client->user, item->order, &of->source, error);
+        result = run->client->close(run->client->user, item->order, &of->source,
+                                    item->error.code == MAPPROC_OK, error);
     item->seconds = seconds_since(item->opened);
     if (result != MAPPROC_OK)
         return result;
@@ -291,6 +286,7 @@ static void discard_item(void *context, struct mapproc_item *item)
 
 static const struct mapproc_job job = {
     .copies = true,
+    .chunk_size = CHUNK_SIZE,
     .peek = MAPPROC_INFLATE_PEEK,
     .start = start,
     .next = next_item,

@@ -88,7 +88,7 @@ struct mapproc_inflate_client {
     /* All data has been given, all of it good, or with `keep_going` what could be had. The source
      * is still open. Any thread; may be NULL. */
     int (*close)(void *user, const struct mapproc_inflate_order *order,
-                 const struct mapproc_source *source, struct mapproc_error *error);
+                 const struct mapproc_source *source, bool all_good, struct mapproc_error *error);
 
     /* As in struct mapproc_digest_client. */
     int (*report)(void *user, const struct mapproc_inflate_outcome *result);

@@ -16,7 +16,7 @@ struct mapproc_budget_request {
     unsigned default_threads;
     unsigned nodes;    /* scratch arenas */
     bool maps;         /* chunks may be mapped: windows are needed */
-    size_t chunk_size; /* bytes; 0: what fits, at most MAPPROC_CHUNK_SIZE_DEFAULT */
+    size_t chunk_size; /* bytes; 0: what fits, at most what the job wants */
     uint64_t memory;   /* bytes that the job may hold; 0: mapproc_budget_default_memory() or more */
 };
 

@@ -98,6 +98,10 @@ struct mapproc_job {
     /* True: commit() does most of the work, so the workers are spread over several sources. */
     bool spreads;
 
+    /* Bytes of a chunk where the user says nothing and there is memory enough. 0:
+     * MAPPROC_CHUNK_SIZE_DEFAULT. */
+    size_t chunk_size;
+
     /* The first bytes of a stream's next chunk that cut() must see, at most MAPPROC_PEEK_MAX. */
     size_t peek;
 
