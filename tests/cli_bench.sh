@@ -19,8 +19,8 @@ expect_nothing_made() {
     [[ -z $(ls -A "$TMPDIR") ]] || problem "a file was left: $(ls -A "$TMPDIR")"
 }
 
-groups=(alloc file numa digest)
-quick=(--size 1M --rounds 2)
+groups=(alloc file numa digest codec)
+quick=(--size 256K --rounds 2)
 random_file data 3000000
 
 json=true
@@ -39,11 +39,13 @@ cat >"$scratch/rows.py" <<'PYTHON'
 import json, math, sys
 
 groups, rounds, threads = sys.argv[2].split(","), int(sys.argv[3]), int(sys.argv[4])
-seen, tests = set(), set()
+seen, tests, packed = set(), set(), {}
 for line in open(sys.argv[1]):
     row = json.loads(line)
     common = ["group", "test", "subject", "threads", "size", "skipped"]
     measured = ["unit", "rounds", "median", "least", "most", "ratio"]
+    if row["group"] == "codec":
+        measured += ["packing", "inflate_median", "inflate_least", "inflate_most", "frontier"]
     want = common + ([] if row["skipped"] is not None else measured)
     assert list(row) == want, row
     assert row["group"] in groups, row
@@ -57,13 +59,21 @@ for line in open(sys.argv[1]):
         assert isinstance(row["skipped"], str) and row["skipped"], row
         continue
     seen.add(row["group"])
-    assert row["unit"] in ("ns", "GB/s"), row
+    assert row["unit"] in ("ns", "GB/s", "MB/s"), row
     assert row["rounds"] == rounds, row
     for field in ("least", "median", "most"):
         assert math.isfinite(row[field]) and row[field] > 0, row
     assert row["least"] <= row["median"] <= row["most"], row
     assert row["ratio"] is None or math.isfinite(row["ratio"]) and row["ratio"] > 0, row
+    if row["group"] == "codec":
+        assert 0 < row["inflate_least"] <= row["inflate_median"] <= row["inflate_most"], row
+        packed.setdefault(row["test"], []).append(row)
 assert seen == set(groups), seen
+for rows in packed.values():
+    for row in rows:
+        beaten = any(other["median"] > row["median"] and other["packing"] > row["packing"]
+                     for other in rows)
+        assert row["frontier"] == (not beaten), row
 for test in sys.argv[5:]:
     assert any(test in key for key in tests), ("no row", test, tests)
 PYTHON
@@ -86,17 +96,18 @@ if $json; then
         file) expect_rows "$group" 2 2 hot fread read pread mmap 'mmap populate' 'mmap huge' ;;
         numa) expect_rows "$group" 2 2 interleaved ;;
         digest) expect_rows "$group" 2 2 'plain scan' xxh128 xxh3 xxh64 xxh32 ;;
+        codec) expect_rows "$group" 2 2 'chunks of 256K' 'zlib 1' 'zlib 9' ;;
         esac
         expect_nothing_made
         done_test "$group: rows in JSON have all fields, and numbers in them"
     done
 
-    run "$MAPPROC" bench --json --rounds 1 --size 1M -j 1
+    run "$MAPPROC" bench --json --rounds 1 --size 256K -j 1
     expect_status 0
-    expect_rows alloc,file,numa,digest 1 1
-    run "$MAPPROC" bench all data --json --rounds 1 --size 1M -j 1 --numa off
+    expect_rows alloc,file,numa,digest,codec 1 1
+    run "$MAPPROC" bench all data --json --rounds 1 --size 256K -j 1 --numa off
     expect_status 0
-    expect_rows alloc,file,numa,digest 1 1
+    expect_rows alloc,file,numa,digest,codec 1 1
     done_test 'all groups, by name and by default'
 
     run "$MAPPROC" bench file data --json --rounds 1 -j 3
@@ -111,6 +122,32 @@ if $json; then
     expect_rows file 1 "$(nproc)" hot cold
     cmp -s data <(cat data) || problem 'the file cannot be read any more'
     done_test "the user's own file, hot and cold"
+
+    # One chunk of text, against what Python's zlib makes of it.
+    seq 100000 | head -c 262144 >text
+    run "$MAPPROC" bench codec text --json --rounds 1 -j 1
+    expect_status 0
+    expect_rows codec 1 1 'zlib 6'
+    python3 - "$out" text <<'PYTHON' || problem 'not what zlib makes of the file'
+import json, sys, zlib
+data = open(sys.argv[2], "rb").read()
+seen = 0
+for line in open(sys.argv[1]):
+    row = json.loads(line)
+    assert row["size"] == len(data) and row["test"] == "chunks of 256K", row
+    name, level = row["subject"].split()
+    if name == "zlib":
+        packer = zlib.compressobj(int(level), zlib.DEFLATED, -15)
+        size = len(packer.compress(data) + packer.flush())
+        assert abs(row["packing"] * size / len(data) - 1) < 0.0001, (row, size)
+        seen += 1
+assert seen == 9
+PYTHON
+    run "$MAPPROC" bench codec --json --rounds 1 --size 300K -- data
+    expect_status 0
+    expect_rows codec 1 "$(nproc)" 'chunks of 256K' 'chunks of 1M'
+    grep -q '"size":307200' "$out" || problem '--size does not bound the sample'
+    done_test 'codecs with a file: the sizes are those that zlib makes'
 fi
 
 # --- the table ---------------------------------------------------------------------------------
@@ -125,6 +162,9 @@ for group in "${groups[@]}"; do
 done
 awk '/^(mixed|batch)/ && !/skipped/ && !/ ns .*-.*x$/ { exit 1 }' "$out" ||
     problem 'a row without unit, spread or ratio'
+awk '/^chunks/ && !/ MB\/s +[0-9.]+ MB\/s +[0-9.]+( \*)?$/ { exit 1 }' "$out" ||
+    problem 'a row of codecs without both speeds and packing'
+grep -q '^chunks.* \*$' "$out" || problem 'no row of codecs is on the frontier'
 done_test 'the table: plain text of at most 80 columns'
 
 for option in --help -h; do
@@ -132,7 +172,7 @@ for option in --help -h; do
     expect_status 0
     expect_stderr_lines 0
     for word in "${groups[@]}" all FILE --size --rounds --cold --json --threads median least most \
-        ratio skipped unit threads subject; do
+        ratio skipped unit threads subject packing frontier; do
         grep -qE -e "(^|[^a-z0-9-])$word([^a-z0-9-]|$)" "$out" ||
             problem "bench $option does not mention $word"
     done
@@ -219,7 +259,7 @@ run "$MAPPROC" bench file empty
 expect_error 2
 done_test 'nonsense: one line, nothing else, exit 2'
 
-for group in file all; do
+for group in file codec all; do
     run "$MAPPROC" bench "$group" missing
     expect_error 1
     expect_stderr "'missing'"
@@ -234,7 +274,7 @@ TMPDIR=$PWD/nowhere run "$MAPPROC" bench file "${quick[@]}"
 expect_status 3
 expect_stderr_lines 1
 expect_stderr "'$PWD/nowhere'"
-TMPDIR=$PWD/nowhere run "$MAPPROC" bench -j 1 --size 1M --rounds 1
+TMPDIR=$PWD/nowhere run "$MAPPROC" bench -j 1 --size 256K --rounds 1
 expect_status 3
 expect_stderr_lines 1
 grep -q '^plain\|^one input' "$out" || problem 'the other groups did not go on'

@@ -14,9 +14,10 @@ enum { MAPPROC_BENCH_ROUNDS_MAX = 1000 };
 enum mapproc_bench_unit {
     MAPPROC_BENCH_NS,   /* nanoseconds per operation: less is better */
     MAPPROC_BENCH_GB_S, /* 10^9 bytes per second: more is better */
+    MAPPROC_BENCH_MB_S, /* 10^6 bytes per second: more is better */
 };
 
-/* "ns", "GB/s". */
+/* "ns", "GB/s", "MB/s". */
 const char *mapproc_bench_unit_name(enum mapproc_bench_unit unit);
 
 /* What several rounds of one measurement came to. */
@@ -25,6 +26,13 @@ struct mapproc_bench_summary {
     double least;
     double most;
     unsigned rounds;
+};
+
+/* What a row of compression has besides the speed of compressing. */
+struct mapproc_bench_packing {
+    double ratio;                         /* bytes of data for each byte they became */
+    struct mapproc_bench_summary inflate; /* its speed, in the unit of the row */
+    bool frontier; /* no other row of the same test is both faster to compress and smaller */
 };
 
 /* A result, or why there is none. Valid during the call of the row function only. */
@@ -39,6 +47,7 @@ struct mapproc_bench_row {
     struct mapproc_bench_summary value;
     double
         ratio; /* how many times better than the test's baseline (1 for itself); 0: it has none */
+    const struct mapproc_bench_packing *packing; /* NULL if the group's rows have none */
 };
 
 struct mapproc_bench_options {
@@ -68,6 +77,7 @@ struct mapproc_bench_group {
     const char *baseline;  /* what ratios refer to: "glibc" */
     const char *size_help; /* what a row's size, and the option, mean */
     bool takes_file;
+    bool packs; /* its rows have a `packing` */
 
     /*
      * Measures, and hands over a row for everything that the group has. MAPPROC_OK,

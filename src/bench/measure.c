@@ -13,7 +13,13 @@ enum { GROWTH_MAX = 16 }; /* of the work from one trial run to the next */
 
 const char *mapproc_bench_unit_name(enum mapproc_bench_unit unit)
 {
-    return unit == MAPPROC_BENCH_NS ? "ns" : "GB/s";
+    static const char *const names[] = {
+        [MAPPROC_BENCH_NS] = "ns",
+        [MAPPROC_BENCH_GB_S] = "GB/s",
+        [MAPPROC_BENCH_MB_S] = "MB/s",
+    };
+
+    return names[unit];
 }
 
 static int compare_doubles(const void *a, const void *b)
@@ -122,7 +128,9 @@ static double value_of(const struct mapproc_bench_subject *subject, double secon
 {
     double amount = subject->amount * (double)subject->units;
 
-    return subject->unit == MAPPROC_BENCH_NS ? 1e9 * seconds / amount : 1e-9 * amount / seconds;
+    if (subject->unit == MAPPROC_BENCH_NS)
+        return 1e9 * seconds / amount;
+    return (subject->unit == MAPPROC_BENCH_GB_S ? 1e-9 : 1e-6) * amount / seconds;
 }
 
 static void tell_progress(const struct mapproc_bench_set *set,
@@ -178,9 +186,13 @@ static int hand_over(const struct mapproc_bench_set *set, unsigned rounds,
         };
         int result;
 
+        if (subject->hidden)
+            continue;
         if (baseline != NULL && !is_skipped(subject) && !is_skipped(baseline))
             row.ratio = mapproc_bench_ratio(subject->unit, subject->summary.median,
                                             baseline->summary.median);
+        if (subject->describe != NULL && !is_skipped(subject))
+            subject->describe(set, i, &row);
         result = options->row(options->user, &row);
         if (result != MAPPROC_OK) {
             mapproc_error_set(error, result, 0, NULL, "%s", "");

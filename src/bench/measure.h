@@ -14,6 +14,8 @@
 
 enum { MAPPROC_BENCH_REASON_MAX = 96 };
 
+struct mapproc_bench_set;
+
 /* One thing to be measured. */
 struct mapproc_bench_subject {
     /* as in struct mapproc_bench_row */
@@ -40,9 +42,15 @@ struct mapproc_bench_subject {
 
     char skipped[MAPPROC_BENCH_REASON_MAX]; /* why it is not measured; empty: it is */
 
-    /* private */
-    double *values;
-    struct mapproc_bench_summary summary;
+    bool hidden; /* it gets no row: that of another subject tells of it */
+
+    /* Adds to the row of the set's subject number `index`, when all of the set are measured. NULL:
+     * nothing to add. */
+    void (*describe)(const struct mapproc_bench_set *set, size_t index,
+                     struct mapproc_bench_row *row);
+    struct mapproc_bench_summary summary; /* filled by then */
+
+    double *values; /* private */
 };
 
 /* Subjects that are measured in turn. */

@@ -130,6 +130,19 @@ static void format_ratio(double ratio, char text[NUMBER_MAX])
         (void)snprintf(text, NUMBER_MAX, "%.*fx", ratio < 10 ? 2 : ratio < 1000 ? 1 : 0, ratio);
 }
 
+/* The rest of a row of compression, in place of the spread and the ratio to the baseline. */
+static int format_packing(const struct mapproc_bench_row *row, char *text, size_t size)
+{
+    const struct mapproc_bench_packing *packing = row->packing;
+    const char *unit = mapproc_bench_unit_name(row->unit);
+    char compress[NUMBER_MAX], inflate[NUMBER_MAX];
+
+    return snprintf(text, size, "%9s %s %9s %s %7.3f%s\n",
+                    format_number(row->value.median, compress), unit,
+                    format_number(packing->inflate.median, inflate), unit, packing->ratio,
+                    packing->frontier ? " *" : "");
+}
+
 static bool print_text_row(const struct mapproc_bench_row *row)
 {
     char line[LINE_MAX_SIZE], median[NUMBER_MAX], least[NUMBER_MAX], most[NUMBER_MAX],
@@ -142,6 +155,8 @@ static bool print_text_row(const struct mapproc_bench_row *row)
 
         length += snprintf(line + length, sizeof(line) - (size_t)length, " skipped:%s%s\n",
                            fits ? " " : "\n    ", row->skipped);
+    } else if (row->packing != NULL) {
+        length += format_packing(row, line + length, sizeof(line) - (size_t)length);
     } else {
         format_ratio(row->ratio, ratio);
         length += snprintf(
@@ -150,6 +165,15 @@ static bool print_text_row(const struct mapproc_bench_row *row)
             format_number(row->value.least, least), format_number(row->value.most, most), ratio);
     }
     return cli_output_write(line, (size_t)length, true);
+}
+
+static void add_packing(struct cli_json *json, const struct mapproc_bench_packing *packing)
+{
+    cli_json_real(json, "packing", packing->ratio);
+    cli_json_real(json, "inflate_median", packing->inflate.median);
+    cli_json_real(json, "inflate_least", packing->inflate.least);
+    cli_json_real(json, "inflate_most", packing->inflate.most);
+    cli_json_boolean(json, "frontier", packing->frontier);
 }
 
 static bool print_json_row(const struct mapproc_bench_row *row)
@@ -174,6 +198,8 @@ static bool print_json_row(const struct mapproc_bench_row *row)
         else
             cli_json_null(&json, "ratio");
     }
+    if (row->packing != NULL)
+        add_packing(&json, row->packing);
     return cli_json_print(&json);
 }
 
@@ -182,13 +208,20 @@ static bool print_heading(struct report *report)
 {
     const struct mapproc_bench_group *group = report->group;
     char text[2 * LINE_MAX_SIZE];
-    int length = snprintf(text, sizeof(text),
-                          "%s%s: %s\n"
-                          "ratio: how many times better than %s\n"
-                          "%-20s %-13s %4s %14s %17s %6s\n",
-                          report->started ? "\n" : "", group->name, group->summary, group->baseline,
-                          "test", "with", "thr.", "median    ", "least-most    ", "ratio");
+    int length = snprintf(text, sizeof(text), "%s%s: %s\n", report->started ? "\n" : "",
+                          group->name, group->summary);
 
+    if (group->packs)
+        length += snprintf(text + length, sizeof(text) - (size_t)length,
+                           "*: with chunks of that size nothing else is both faster and smaller\n"
+                           "%-20s %-13s %4s %14s %14s %7s\n",
+                           "test", "with", "thr.", "compress    ", "inflate    ", "packing");
+    else
+        length += snprintf(text + length, sizeof(text) - (size_t)length,
+                           "ratio: how many times better than %s\n"
+                           "%-20s %-13s %4s %14s %17s %6s\n",
+                           group->baseline, "test", "with", "thr.", "median    ", "least-most    ",
+                           "ratio");
     report->headed = true;
     report->started = true;
     return cli_output_write(text, (size_t)length, true);
@@ -319,18 +352,21 @@ static int run(int argc, char **argv)
 const struct cli_verb cli_verb_bench = {
     .name = "bench",
     .operands = "[GROUP [FILE]]",
-    .summary = "Measure what this machine does with memory, files and digests.",
+    .summary = "Measure what this machine does with memory, files, digests and codecs.",
     .details =
         "What is compared takes turns, round after round, so that other load of the machine hits\n"
         "all alike. A row shows the number of threads, the median, the least and the most of the\n"
         "rounds, and how many times better than the baseline of its test it is: ns are per\n"
-        "operation, GB/s 10^9 bytes per second. Without FILE the group file makes one in $TMPDIR\n"
-        "that goes away by itself. All of it takes about a minute on two cores, less with -j 1 or\n"
-        "a smaller --size.\n"
+        "operation, GB/s 10^9 and MB/s 10^6 bytes per second. Of codecs it shows how fast they\n"
+        "compress and inflate, and packing: how many bytes became one. Without FILE the group "
+        "file\n"
+        "makes one in $TMPDIR that goes away by itself, and codec makes up its data. All of it\n"
+        "takes about two minutes on two cores, less with a smaller --size.\n"
         "\n"
         "Fields of a row in JSON: group, test, subject (what it was done with), threads, size (in\n"
         "bytes, see the groups), skipped (why there is no result, or null); and if there is one:\n"
-        "unit (ns, GB/s), rounds, median, least, most, ratio (or null).\n"
+        "unit (ns, GB/s, MB/s), rounds, median, least, most, ratio (or null); of codecs besides:\n"
+        "packing, inflate_median, inflate_least, inflate_most, frontier (true or false).\n"
         "\n"
         "Exit status: 0 all good, 1 FILE is missing or was cut, 2 wrong usage, 3 the machine\n"
         "failed (I/O error, no space, no memory).\n",
