@@ -218,6 +218,9 @@ int cli_compress_options_check(struct cli_compress_settings *settings, size_t op
         return cli_print_usage_error("compress", "-c", "cannot be combined with -o");
     if (targets->to_stdout && settings->deflate.remove)
         return cli_print_usage_error("compress", "--rm", "cannot be combined with -c");
+    if (targets->to_stdout && (targets->index || targets->manifest || settings->json))
+        return cli_print_usage_error("compress", "-c",
+                                     "cannot be combined with --index, --manifest or --json");
     if (output != NULL) {
         targets->is_directory = several || settings->inputs.recursive || is_directory(output) ||
                                 output[strlen(output) - 1] == '/';
