@@ -59,6 +59,17 @@ static uint64_t stored(const char *path)
     return (uint64_t)status.st_blocks * 512;
 }
 
+static off_t find_first_hole(const char *path)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    off_t hole;
+
+    assert_true(fd >= 0);
+    hole = lseek(fd, 0, SEEK_HOLE);
+    assert_int_equal(close(fd), 0);
+    return hole;
+}
+
 /* Whether the file system under us keeps holes at all. */
 static bool holes_are_kept(void)
 {
@@ -161,6 +172,14 @@ static void zeros_take_no_room(void **state)
     assert_int_equal(mapproc_atomic_file_write(&file, "x", 1, NULL), MAPPROC_OK);
     assert_int_equal(mapproc_atomic_file_commit(&file, NULL), MAPPROC_OK);
     assert_true(stored("all") <= BLOCK);
+
+    /* Holes are aligned in the file, wherever the data lies. */
+    assert_int_equal(mapproc_atomic_file_open(&file, "ragged", false, NULL), MAPPROC_OK);
+    assert_int_equal(mapproc_atomic_file_write(&file, "x", 1, NULL), MAPPROC_OK);
+    assert_int_equal(mapproc_atomic_file_write_sparse(&file, wanted + 1, MOST / 2, NULL),
+                     MAPPROC_OK);
+    assert_int_equal(mapproc_atomic_file_commit(&file, NULL), MAPPROC_OK);
+    assert_int_equal(find_first_hole("ragged"), BLOCK);
 }
 
 static void too_large_holes_are_errors(void **state)
@@ -350,6 +369,27 @@ static void a_broken_pipe_is_told_as_such(void **state)
 
 /* ---- many at once ---- */
 
+static void places_in_the_list_are_used_again(void **state)
+{
+    struct mapproc_temporary *place = NULL;
+
+    (void)state;
+    for (int round = 0; round < 3; round++) {
+        struct mapproc_atomic_file file;
+
+        assert_int_equal(mapproc_atomic_file_open(&file, "out", true, NULL), MAPPROC_OK);
+        assert_non_null(file.noted);
+        if (round > 0)
+            assert_ptr_equal(file.noted, place);
+        place = file.noted;
+        if (round == 1)
+            assert_int_equal(mapproc_atomic_file_commit(&file, NULL), MAPPROC_OK);
+        else
+            mapproc_atomic_file_abort(&file);
+        assert_null(file.noted);
+    }
+}
+
 static void all_temporaries_go_with_a_signal(void **state)
 {
     (void)state;
@@ -485,6 +525,7 @@ int main(void)
         cmocka_unit_test_teardown(any_number_of_pieces_is_written, clear),
         cmocka_unit_test_teardown(standard_output_gets_all_bytes, clear),
         cmocka_unit_test_teardown(a_broken_pipe_is_told_as_such, clear),
+        cmocka_unit_test_teardown(places_in_the_list_are_used_again, clear),
         cmocka_unit_test_teardown(all_temporaries_go_with_a_signal, clear),
         cmocka_unit_test_teardown(threads_are_interrupted_anywhere, clear),
     };
