@@ -370,13 +370,14 @@ static int run(const struct mapproc_bench_options *options, struct mapproc_error
 
     if (result != MAPPROC_OK)
         return result;
-    result = mapproc_bench_choose_size(&machine, options,
-                                       &(struct mapproc_bench_sizes){.group = GROUP,
-                                                                     .usual = SIZE_USUAL * machine.threads,
-                                                                     .least = SIZE_LEAST,
-                                                                     .most = SIZE_MOST,
-                                                                     .count = 2},
-                                       &size, error);
+    result = mapproc_bench_choose_size(
+        &machine, options,
+        &(struct mapproc_bench_sizes){.group = GROUP,
+                                      .usual = SIZE_USUAL * machine.threads,
+                                      .least = SIZE_LEAST,
+                                      .most = SIZE_MOST,
+                                      .count = 2},
+        &size, error);
     if (result == MAPPROC_OK)
         result = mapproc_bench_machine_team(&machine, &team, machine.threads, options, error);
     if (result == MAPPROC_OK) {
