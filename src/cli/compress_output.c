@@ -57,7 +57,8 @@ static int print_json(const struct cli_compress_output *output,
 
     cli_json_begin(&json);
     cli_json_name(&json, "name", shown_input(result));
-    cli_json_name(&json, "output", shown_output(result));
+    if (result->error == NULL || result->order->target.path != NULL)
+        cli_json_name(&json, "output", shown_output(result));
     cli_json_unsigned(&json, "size", result->size);
     if (result->error != NULL) {
         cli_json_error(&json, result->error);
