@@ -117,9 +117,10 @@ static int create_temporary(struct mapproc_atomic_file *file, struct mapproc_err
             break;
         file->fd = openat(file->directory, file->temporary,
                           O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+        system_error = errno;
+        mapproc_temporary_created(file->noted);
         if (file->fd >= 0)
             return MAPPROC_OK;
-        system_error = errno;
         mapproc_temporary_forget(file->noted);
         file->noted = NULL;
         if (system_error == ENAMETOOLONG && kept == NAME_KEPT)

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <poll.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -11,13 +12,15 @@
 #include <unistd.h>
 
 enum {
-    BLOCK = 32, /* places that are allocated at once */
+    BLOCK = 32,     /* places that are allocated at once */
+    PATIENCE = 100, /* milliseconds */
 };
 
 enum state {
     FREE,
-    TAKEN, /* by somebody who is filling it in */
-    READY,
+    TAKEN,    /* by somebody who is filling it in */
+    CREATING, /* the file may be there, or be created at any moment */
+    CREATED,
 };
 
 /*
@@ -26,6 +29,7 @@ enum state {
  */
 struct mapproc_temporary {
     atomic_int state;
+    atomic_int creator; /* thread */
     atomic_int directory;
     _Atomic char name[NAME_MAX + 1];
 };
@@ -84,11 +88,12 @@ struct mapproc_temporary *mapproc_temporary_add(int directory, const char *name)
             return NULL;
         place = take_free(block);
     }
+    atomic_store(&place->creator, gettid());
     atomic_store(&place->directory, directory);
     for (size_t i = 0; i < length; i++)
         atomic_store_explicit(&place->name[i], name[i], memory_order_relaxed);
     atomic_store_explicit(&place->name[length], '\0', memory_order_relaxed);
-    atomic_store(&place->state, READY);
+    atomic_store(&place->state, CREATING);
     if (atomic_load(&closed)) { /* looked at last: else the handler finds the place */
         mapproc_temporary_forget(place);
         return NULL;
@@ -96,23 +101,34 @@ struct mapproc_temporary *mapproc_temporary_add(int directory, const char *name)
     return place;
 }
 
-static void remove_one(struct mapproc_temporary *place)
+void mapproc_temporary_created(struct mapproc_temporary *temporary)
 {
+    atomic_store(&temporary->state, CREATED);
+}
+
+/* Removes the file of a place. False if another thread may yet create it. */
+static bool remove_one(struct mapproc_temporary *place)
+{
+    int state = atomic_load(&place->state);
     char name[NAME_MAX + 1];
 
-    if (atomic_load(&place->state) != READY)
-        return;
+    if (state != CREATING && state != CREATED)
+        return true;
     for (size_t i = 0; i < NAME_MAX; i++)
         name[i] = atomic_load_explicit(&place->name[i], memory_order_relaxed);
     name[NAME_MAX] = '\0';
     (void)unlinkat(atomic_load(&place->directory), name, 0);
+    return state == CREATED || atomic_load(&place->creator) == gettid();
 }
 
-static void remove_all(void)
+static bool remove_all(void)
 {
+    bool done = true;
+
     for (struct block *block = &first; block != NULL; block = atomic_load(&block->next))
         for (size_t i = 0; i < BLOCK; i++)
-            remove_one(&block->places[i]);
+            done = remove_one(&block->places[i]) && done;
+    return done;
 }
 
 void mapproc_temporaries_remove(void)
@@ -120,7 +136,7 @@ void mapproc_temporaries_remove(void)
     int system_error = errno;
 
     atomic_store(&closed, true);
-    remove_all();
-    remove_all(); /* those that another thread was just creating */
+    for (int i = 0; i < PATIENCE && !remove_all(); i++)
+        (void)poll(NULL, 0, 1);
     errno = system_error;
 }

@@ -13,13 +13,17 @@ struct mapproc_temporary;
  */
 struct mapproc_temporary *mapproc_temporary_add(int directory, const char *name);
 
+/* The attempt to create it is over. The same thread as before. */
+void mapproc_temporary_created(struct mapproc_temporary *temporary);
+
 /* Forgets it, once it is gone or has another name, and before `directory` is closed. NULL is
  * allowed. Thread-safe. */
 void mapproc_temporary_forget(struct mapproc_temporary *temporary);
 
 /*
  * Removes all files that are noted, and lets no more be: for a signal handler that is about to end
- * the process, whatever the threads are doing. Async-signal-safe. Keeps errno.
+ * the process, whatever the threads are doing. Waits for those that are just creating one, but not
+ * longer than some 0.1 s. Async-signal-safe. Keeps errno.
  */
 void mapproc_temporaries_remove(void);
 
