@@ -145,6 +145,46 @@ static void test_single_bytes(void **state)
 }
 
 /*
+ * ISA-L decodes ahead of the output, into a buffer of its own, and has then taken input that it
+ * may have to give back: with all sizes around those of that buffer, it stops once just before the
+ * stream's end.
+ */
+static void test_decoded_ahead(void **state)
+{
+    static const size_t begins[] = {31000, 64500, 97000};
+    static uint8_t data[DATA_MAX], stream[STREAM_MAX], out[DATA_MAX];
+    struct fixture *fixture = *state;
+
+    memset(data, 0, sizeof(data));
+    for (size_t k = 0; k < 3 * 3000; k++) {
+        const size_t size = begins[k / 3000] + k % 3000;
+        const size_t length =
+            zlib_deflate(data, size, 1, k % 2 == 0 ? Z_RLE : Z_FIXED, stream, STREAM_MAX);
+        enum mapproc_inflater_status status = MAPPROC_INFLATER_MORE;
+        size_t used = 0, made = 0;
+
+        memset(stream + length, 0xff, BEHIND);
+        mapproc_inflater_reset(fixture->inflater);
+        for (size_t call = 0; status == MAPPROC_INFLATER_MORE; call++) {
+            size_t in_size = length + BEHIND - used, in_left = in_size;
+            size_t room = call == 0 ? test_random_below(&fixture->random, 300) : DATA_MAX - made;
+            size_t out_left = room;
+            const uint8_t *in = fixture->in.end - in_size;
+            uint8_t *to = out + made;
+
+            assert_true(call < 3);
+            memcpy(fixture->in.end - in_size, stream + used, in_size);
+            status = mapproc_inflater_run(fixture->inflater, &in, &in_left, &to, &out_left);
+            used += in_size - in_left;
+            made += room - out_left;
+        }
+        assert_int_equal(status, MAPPROC_INFLATER_END);
+        assert_int_equal(used, length);
+        assert_int_equal(made, size);
+    }
+}
+
+/*
  * With the fixed code (RFC 1951, 3.2.6) literals below 144 have 8 bits, the others 9, the block's
  * header 3 and its end 7: so it is known how many bits are left in the last byte.
  */
@@ -246,9 +286,10 @@ static void test_version(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_slices),  cmocka_unit_test(test_single_bytes),
-        cmocka_unit_test(test_padding), cmocka_unit_test(test_cut_short),
-        cmocka_unit_test(test_damage),  cmocka_unit_test(test_version),
+        cmocka_unit_test(test_slices),        cmocka_unit_test(test_single_bytes),
+        cmocka_unit_test(test_decoded_ahead), cmocka_unit_test(test_padding),
+        cmocka_unit_test(test_cut_short),     cmocka_unit_test(test_damage),
+        cmocka_unit_test(test_version),
     };
 
     return cmocka_run_group_tests(tests, set_up, tear_down);

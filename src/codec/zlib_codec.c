@@ -66,17 +66,6 @@ static void decompressor_free(void *decompressor)
     free(decompressor);
 }
 
-/* Whether the stream, which has filled the output, has one more byte. */
-static bool makes_more(z_stream *stream)
-{
-    uint8_t more;
-
-    stream->next_out = &more;
-    stream->avail_out = 1;
-    (void)inflate(stream, Z_FINISH);
-    return stream->avail_out == 0;
-}
-
 static enum mapproc_inflate_result decompress(void *decompressor, const uint8_t *data,
                                               size_t length, uint8_t *out, size_t capacity,
                                               size_t *used, size_t *made)
@@ -97,9 +86,8 @@ static enum mapproc_inflate_result decompress(void *decompressor, const uint8_t 
         *made = (size_t)stream->total_out;
         return MAPPROC_INFLATE_OK;
     }
-    return result == Z_BUF_ERROR && stream->avail_out == 0 && makes_more(stream)
-               ? MAPPROC_INFLATE_NO_ROOM
-               : MAPPROC_INFLATE_BAD;
+    return result == Z_BUF_ERROR && stream->avail_out == 0 ? MAPPROC_INFLATE_NO_ROOM
+                                                           : MAPPROC_INFLATE_BAD;
 }
 
 const struct mapproc_codec mapproc_codec_zlib = {
