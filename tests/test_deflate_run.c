@@ -14,6 +14,7 @@
 #include <zlib.h>
 
 #include "codec/codec.h"
+#include "codec/stored.h"
 #include "digest/crc_kernels.h"
 #include "guarded_buffer.h"
 #include "jobs/deflate_run.h"
@@ -344,8 +345,8 @@ static void test_same_bytes(void **state)
     (void)state;
     assert_non_null(expected);
     fill_mixed(data, size);
-    memset(data + 100000, 0, 260000); /* three whole chunks and more of zeros */
-    memset(data + size - 30000, 0, 30000);
+    memset(data + 100000, 0, 260000);      /* three whole chunks and more of zeros */
+    memset(data + size - 50000, 0, 50000); /* and the rest, which is no whole chunk */
     assert_true(scratch_write(input_path, data, size));
     write_sparse(scratch_path(&scratch, "sparse", sparse), size);
     assert_int_equal(mkfifo(scratch_path(&scratch, "fifo", fifo), 0600), 0);
@@ -397,6 +398,35 @@ static size_t broken_compress(void *compressor, const uint8_t *bytes, size_t len
         return 0;
     memcpy(out, empty, sizeof(empty));
     return sizeof(empty);
+}
+
+/* A codec that makes what is right and longer than it needs to be. */
+static size_t wasteful_compress(void *compressor, const uint8_t *bytes, size_t length, uint8_t *out,
+                                size_t capacity)
+{
+    static const uint8_t nothing[] = {0, 0, 0, 0xff, 0xff}; /* a stored block of no bytes */
+
+    (void)compressor;
+    assert_true(capacity >= sizeof(nothing) + mapproc_stored_size(length));
+    memcpy(out, nothing, sizeof(nothing));
+    return sizeof(nothing) + mapproc_stored_write(bytes, length, out + sizeof(nothing));
+}
+
+static void test_never_larger_than_stored(void **state)
+{
+    const struct mapproc_codec wasteful = {.name = "wasteful",
+                                           .level_min = 1,
+                                           .level_max = 9,
+                                           .compressor_new = broken_new,
+                                           .compressor_free = free,
+                                           .compress = wasteful_compress};
+    struct call call = {.settings = {.level = 6, .codec = &wasteful},
+                        .options = {.chunk_size = CHUNK}};
+
+    (void)state;
+    memset(data, 'x', 30000);
+    assert_true(scratch_write(input_path, data, 30000));
+    assert_int_equal(compress_with(&call), 20 + 5 + 30000 + 8 + 30);
 }
 
 static void test_verify(void **state)
@@ -575,6 +605,7 @@ int main(void)
         cmocka_unit_test(test_round_trips),
         cmocka_unit_test(test_all_codecs_and_levels),
         cmocka_unit_test(test_same_bytes),
+        cmocka_unit_test(test_never_larger_than_stored),
         cmocka_unit_test(test_verify),
         cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_members_at_guard_pages),
