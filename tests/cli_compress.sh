@@ -235,6 +235,14 @@ expect_there tree/sub/1
 run "$MAPPROC" compress -r -f -j3 tree
 expect_status 0
 compare_tree 'in place again' tree
+(
+    ulimit -Sn 40
+    run "$MAPPROC" compress -r -f -j8 tree
+    exit "$status"
+)
+status=$?
+expect_status 0
+compare_tree 'with few files open at a time' tree
 run "$MAPPROC" compress -r tree0 -o mirror
 expect_status 0
 compare_tree mirrored mirror/tree0

@@ -12,6 +12,7 @@
 #include "cli/compress_options.h"
 #include "cli/compress_output.h"
 #include "cli/compress_targets.h"
+#include "cli/file_limit.h"
 #include "cli/inputs.h"
 #include "cli/message.h"
 #include "cli/options.h"
@@ -230,6 +231,7 @@ static int run_verb(int argc, char **argv)
     }
     cli_signals_cancel(settings.common.job.cancel);
     cli_signals_protect_output();
+    cli_file_limit_raise();
     status =
         cli_inputs_open(&run.inputs, &settings.inputs, "compress",
                         (const char *const *)argv + operands, (size_t)(argc - operands),
