@@ -31,15 +31,28 @@ void mapproc_inflate_ring_init(struct mapproc_inflate_ring *ring, struct mapproc
         ring->slots[i].data = memory + i * ring->slot_size;
 }
 
+/*
+ * Judges a member by its CRC, too. If that is wrong, the member's own word on the size of its data
+ * is more likely right than what came of inflating it.
+ */
+static const char *judge(struct mapproc_inflate_end *end, uint32_t crc)
+{
+    end->facts.crc = crc;
+    end->place.reason = mapproc_inflate_judge(&end->facts);
+    if (end->place.reason != NULL && end->sized && crc != end->facts.stated_crc)
+        end->place.raw_length = end->facts.stated_size;
+    return end->place.reason;
+}
+
 /* Checks and gives what is in a slot. False, with ring->error or ring->fault, if that fails. */
 static bool give_slot(struct mapproc_inflate_ring *ring, struct mapproc_inflate_slot *slot)
 {
     ring->crc = mapproc_crc32_extend(ring->crc, slot->data, slot->carried);
     if (slot->carried_ends) {
-        slot->end.facts.crc = ring->crc;
+        const char *reason = judge(&slot->end, ring->crc);
+
         ring->fault = slot->end.place;
-        ring->fault.reason = mapproc_inflate_judge(&slot->end.facts);
-        if (ring->fault.reason != NULL)
+        if (reason != NULL)
             return false;
     }
     if (slot->tail < slot->length)
@@ -140,26 +153,15 @@ bool mapproc_inflate_ring_add(struct mapproc_inflate_ring *ring, size_t length)
     return slot->length < ring->slot_size || hand_over(ring);
 }
 
-/* Of a member that began in this slot. */
-static const char *judge_here(struct mapproc_inflate_ring *ring,
-                              const struct mapproc_inflate_end *end)
-{
-    const struct mapproc_inflate_slot *slot = current(ring);
-    struct mapproc_inflate_facts facts = end->facts;
-
-    facts.crc = mapproc_crc32_extend(0, slot->data + ring->begin, slot->length - ring->begin);
-    return mapproc_inflate_judge(&facts);
-}
-
 const char *mapproc_inflate_ring_end(struct mapproc_inflate_ring *ring,
-                                     const struct mapproc_inflate_end *end)
+                                     struct mapproc_inflate_end *end)
 {
     struct mapproc_inflate_slot *slot = current(ring);
-    bool here = ring->open_here;
     const char *reason;
 
-    if (here) {
-        reason = judge_here(ring, end);
+    if (ring->open_here) {
+        reason = judge(end, mapproc_crc32_extend(0, slot->data + ring->begin,
+                                                 slot->length - ring->begin));
         if (reason != NULL)
             mapproc_inflate_ring_drop(ring);
         ring->open = false;
@@ -173,8 +175,9 @@ const char *mapproc_inflate_ring_end(struct mapproc_inflate_ring *ring,
         return NULL;
     if (hand_over(ring) || ring->fault.reason == NULL)
         return NULL;
+    end->place = ring->fault; /* it is the caller's now */
     reason = ring->fault.reason;
-    ring->fault.reason = NULL; /* it is the caller's now */
+    ring->fault.reason = NULL;
     ring->failed = false;
     return reason;
 }

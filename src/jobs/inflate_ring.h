@@ -18,6 +18,7 @@ enum { MAPPROC_INFLATE_SLOTS = 4 };
 struct mapproc_inflate_end {
     struct mapproc_inflate_facts facts; /* but for the CRC */
     struct mapproc_inflate_fault place; /* but for the reason */
+    bool sized; /* the member states where it ends, so its trailer is where it says */
 };
 
 /*
@@ -81,10 +82,10 @@ bool mapproc_inflate_ring_add(struct mapproc_inflate_ring *ring, size_t length);
 
 /*
  * The member has ended. NULL if it is good, or if that will be found out by the ring; or what is
- * wrong, and then what the ring still had of it is gone. With `may_fork` false it is always known.
+ * wrong, also in *end, and then what the ring still had of it is gone. With `may_fork` false it is always known.
  */
 const char *mapproc_inflate_ring_end(struct mapproc_inflate_ring *ring,
-                                     const struct mapproc_inflate_end *end);
+                                     struct mapproc_inflate_end *end);
 
 /* The member is bad: what has not been handed over of it is dropped. */
 void mapproc_inflate_ring_drop(struct mapproc_inflate_ring *ring);

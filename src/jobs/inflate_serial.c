@@ -70,11 +70,12 @@ static int find_way(struct serial *serial, struct mapproc_inflate_fault *fault,
     int result = MAPPROC_OK;
 
     *way = (struct mapproc_inflate_way){
-        .found = fault->length != 0 && (stated == 0 || fault->length == stated),
+        .found = fault->length != 0 && !serial->cut_short &&
+                 (stated == 0 || fault->length == stated),
         .offset = fault->offset + fault->length,
         .raw_length = fault->raw_length,
     };
-    if (!mapproc_inflate_feed_can_seek(serial->feed) || serial->cut_short ||
+    if (!mapproc_inflate_feed_can_seek(serial->feed) ||
         (serial->header.length != 0 && stated == 0)) /* others are not to be found */
         return MAPPROC_OK;
     if (way->found)
@@ -162,12 +163,28 @@ static enum step bad_header(struct serial *serial, const char *reason)
     return found_bad(serial, &fault);
 }
 
+/* Whether what is no member is in the middle of members that can be found again. */
+static int is_amid_members(struct serial *serial, bool *is, struct mapproc_error *error)
+{
+    struct mapproc_inflate_item *item = serial->item;
+    struct mapproc_inflate_way way = {.found = item->chain.wanted != 0};
+    int result = MAPPROC_OK;
+
+    if (!way.found && item->order->keep_going && item->has_form &&
+        mapproc_inflate_feed_can_seek(serial->feed))
+        result = mapproc_inflate_resync(item, serial->begin, serial->memory, serial->size, &way,
+                                        error);
+    *is = way.found;
+    return result;
+}
+
 /* What is here is no member: zeros that fill up a block of a tape, or garbage. */
 static enum step end_at_garbage(struct serial *serial, const char *reason)
 {
     struct mapproc_inflate_item *item = serial->item;
     struct mapproc_inflate_feed *feed = serial->feed;
     struct mapproc_error error;
+    bool amid;
 
     if (!settle(serial))
         return STEP_STOP;
@@ -180,7 +197,9 @@ static enum step end_at_garbage(struct serial *serial, const char *reason)
         return stop(serial, &error);
     if (feed->left == 0)
         return STEP_STOP;
-    if (item->chain.wanted != 0) { /* something is missing here */
+    if (is_amid_members(serial, &amid, &error) != MAPPROC_OK)
+        return stop(serial, &error);
+    if (amid) {
         mapproc_inflate_chain_pass(&item->chain);
         return bad_header(serial, mapproc_gzip_damaged);
     }
@@ -310,6 +329,7 @@ static enum step inflate_data(struct serial *serial, struct mapproc_inflate_fact
             return STEP_STOP;
         }
         if (item->order->max_output != 0 && item->raw + facts->made > item->order->max_output) {
+            mapproc_inflate_ring_drop(&serial->ring); /* not to give more than that */
             if (mapproc_inflate_ring_finish(&serial->ring) == MAPPROC_OK)
                 (void)mapproc_inflate_allow(item, item->raw + facts->made);
             return STEP_STOP;
@@ -351,8 +371,10 @@ static void describe(const struct serial *serial, struct mapproc_inflate_end *en
 {
     const struct mapproc_inflate_facts *facts = &end->facts;
     bool whole = facts->status == MAPPROC_INFLATER_END && facts->exact && !facts->cut_short;
-    bool known = whole || serial->header.stated_size != 0 || facts->cut_short;
+    bool sized = serial->header.stated_size != 0;
+    bool known = whole || sized || facts->cut_short;
 
+    end->sized = sized;
     end->place = (struct mapproc_inflate_fault){
         .number = serial->item->chain.members,
         .offset = serial->begin,
