@@ -11,14 +11,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include <xxhash.h>
-#include <zlib.h>
 
 #include "codec/codec.h"
 #include "codec/stored.h"
-#include "digest/crc_kernels.h"
-#include "guarded_buffer.h"
+#include "gunzip_member.h"
 #include "jobs/deflate_run.h"
-#include "jobs/member_maker.h"
 #include "random.h"
 #include "scratch_file.h"
 
@@ -150,25 +147,6 @@ static size_t compress_with(struct call *call)
 }
 
 /* ---- the oracle ---- */
-
-/* Inflates one gzip member by zlib, which checks its CRC and size. Returns the bytes it has. */
-static size_t gunzip_member(const uint8_t *member, size_t size, uint8_t *out, size_t room,
-                            size_t *made)
-{
-    z_stream stream = {0};
-    size_t used;
-
-    assert_int_equal(inflateInit2(&stream, 16 + 15), Z_OK);
-    stream.next_in = (Bytef *)(uintptr_t)member;
-    stream.avail_in = (uInt)size;
-    stream.next_out = out;
-    stream.avail_out = (uInt)room;
-    assert_int_equal(inflate(&stream, Z_FINISH), Z_STREAM_END);
-    used = size - stream.avail_in;
-    *made = room - stream.avail_out;
-    assert_int_equal(inflateEnd(&stream), Z_OK);
-    return used;
-}
 
 /* The size that a member's header states, by the words of the formats' descriptions. */
 static size_t stated_size(const uint8_t *member, enum mapproc_member_form form)
@@ -497,79 +475,6 @@ static void test_refusals(void **state)
     assert_true(read_file(output_path, output, BUFFER) > 30);
 }
 
-/* ---- members in memory ---- */
-
-static void check_members(enum mapproc_member_form form, int level, const uint8_t *bytes,
-                          size_t length)
-{
-    struct mapproc_member_rule rule = {.form = form, .verify = true};
-    struct mapproc_member_tools tools = {.compressor = NULL};
-    struct mapproc_members members;
-    struct guarded_buffer from = {.end = NULL}, to = {.end = NULL};
-    struct mapproc_error error;
-    size_t at = 0, raw = 0, room;
-
-    if (level > 0)
-        rule.codec = mapproc_codec_for_level(level, &rule.codec_level);
-    room = mapproc_members_scratch(&rule, length);
-    assert_int_equal(guarded_buffer_init(&from, length), 0);
-    assert_int_equal(guarded_buffer_init(&to, room), 0);
-    memcpy(from.end - length, bytes, length);
-    assert_int_equal(mapproc_members_make(&rule, &tools, from.end - length, length, to.end - room,
-                                          &members, &error),
-                     MAPPROC_OK);
-    assert_true(members.size <= room);
-    while (at < members.size) {
-        size_t made;
-
-        at += gunzip_member(members.bytes + at, members.size - at, inflated, BUFFER, &made);
-        assert_memory_equal(inflated, bytes + raw, made);
-        raw += made;
-    }
-    assert_int_equal(raw, length);
-    mapproc_member_tools_free(&rule, &tools);
-    guarded_buffer_destroy(&from);
-    guarded_buffer_destroy(&to);
-}
-
-static void test_members_at_guard_pages(void **state)
-{
-    static const size_t sizes[] = {1, 2, 17, 64, 1000, 65279, 65280, 65281, 65535, 65536, 131070};
-
-    (void)state;
-    mapproc_crc_kernels_prepare();
-    for (size_t i = 0; i < 3 * sizeof(sizes) / sizeof(sizes[0]); i++) {
-        size_t length = sizes[i / 3];
-
-        if (i % 3 == 0)
-            fill_random(data, length);
-        else if (i % 3 == 1)
-            fill_mixed(data, length);
-        else
-            memset(data, 0, length);
-        for (int level = 0; level <= 9; level += 1 + (int)test_random_below(&rng, 3)) {
-            check_members(MAPPROC_FORM_GZIP, level, data, length);
-            check_members(MAPPROC_FORM_BGZF, level, data, length);
-        }
-    }
-}
-
-/* What a chunk of the default size needs must fit into a block of 4 MiB, or memory doubles. */
-static void test_scratch_of_default_chunks(void **state)
-{
-    static const size_t sizes[] = {MAPPROC_DEFLATE_CHUNK_SIZE, MAPPROC_DEFLATE_CHUNK_SIZE_BGZF};
-
-    (void)state;
-    for (int form = 0; form < 2; form++) {
-        const struct mapproc_member_rule rule = {.form = (enum mapproc_member_form)form,
-                                                 .verify = true};
-
-        assert_true(mapproc_members_scratch(&rule, sizes[form]) +
-                        mapproc_deflate_digest()->partial_size(sizes[form]) + 1024 <=
-                    4 << 20);
-    }
-}
-
 static int make_files(void **state)
 {
     (void)state;
@@ -602,14 +507,9 @@ static int remove_files(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_round_trips),
-        cmocka_unit_test(test_all_codecs_and_levels),
-        cmocka_unit_test(test_same_bytes),
-        cmocka_unit_test(test_never_larger_than_stored),
-        cmocka_unit_test(test_verify),
-        cmocka_unit_test(test_refusals),
-        cmocka_unit_test(test_members_at_guard_pages),
-        cmocka_unit_test(test_scratch_of_default_chunks),
+        cmocka_unit_test(test_round_trips), cmocka_unit_test(test_all_codecs_and_levels),
+        cmocka_unit_test(test_same_bytes),  cmocka_unit_test(test_never_larger_than_stored),
+        cmocka_unit_test(test_verify),      cmocka_unit_test(test_refusals),
     };
 
     return cmocka_run_group_tests(tests, make_files, remove_files);
