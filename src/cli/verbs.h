@@ -6,6 +6,7 @@
 #include "cli/options.h"
 
 extern const struct cli_verb cli_verb_bench;
+extern const struct cli_verb cli_verb_cat;
 extern const struct cli_verb cli_verb_checksum;
 extern const struct cli_verb cli_verb_compare;
 extern const struct cli_verb cli_verb_compress;
