@@ -359,6 +359,18 @@ PYTHON
     fi
     rm -f raw*
 done
+for extra in index manifest; do
+    suffix=${extra/index/gzi}
+    echo old >"one.gz.$suffix"
+    run "$MAPPROC" compress --$extra one
+    expect_error 2
+    [[ $(cat "one.gz.$suffix") == old ]] || problem "the old $extra is gone"
+    expect_absent one.gz
+    run "$MAPPROC" compress --$extra -f one
+    expect_status 0
+    [[ $(cat "one.gz.$suffix" 2>/dev/null | tr -d '\0') != old ]] || problem "the old $extra is still there"
+    rm -f one.gz*
+done
 run "$MAPPROC" compress "${json[@]}" one missing
 expect_status 1
 ((${#json[@]} == 0)) || [[ $(grep -c '"kind":"data"' "$out") == 1 && $(wc -l <"$out") == 2 ]] || problem 'an error in JSON'

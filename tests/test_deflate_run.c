@@ -249,10 +249,10 @@ static void test_all_codecs_and_levels(void **state)
 {
     const struct mapproc_codec *codec;
     const size_t size = 150001;
-    size_t before = 0;
 
     (void)state;
     fill_mixed(data, size);
+    memset(data, 'x', CHUNK); /* a chunk, at least, that gets much smaller */
     assert_true(scratch_write(input_path, data, size));
     for (size_t i = 0; i == 0 || mapproc_codec_at(i - 1) != NULL; i++) {
         codec = i > 0 ? mapproc_codec_at(i - 1) : NULL; /* the default ones */
@@ -262,9 +262,7 @@ static void test_all_codecs_and_levels(void **state)
             size_t made = compress_with(&call);
 
             check_output(&call, made, size, CHUNK);
-            if (level > 0)
-                assert_true(made < before || level > 1);
-            before = made;
+            assert_true(level == 0 || made < size - CHUNK / 2);
         }
     }
 }

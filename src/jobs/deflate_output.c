@@ -2,6 +2,7 @@
 /* deflate_output.c - what becomes of one source: a compressed file, its index, a manifest. */
 #include "jobs/deflate_output.h"
 
+#include <errno.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -53,8 +54,26 @@ static int check_removable(const struct mapproc_deflate_output *output, struct m
     return MAPPROC_OK;
 }
 
+/* Finds what would be in the way only when all the work is done. */
+static int check_free(const struct mapproc_deflate_output *output, const char *path,
+                      struct mapproc_error *error)
+{
+    struct stat status;
+
+    if (path == NULL || output->settings->force || lstat(path, &status) != 0)
+        return MAPPROC_OK;
+    return mapproc_error_set(error, MAPPROC_REFUSED, EEXIST, path, "will not replace it");
+}
+
 static int check_file(const struct mapproc_deflate_output *output, struct mapproc_error *error)
 {
+    const struct mapproc_deflate_target *target = output->target;
+    int result = check_free(output, target->index_path, error);
+
+    if (result == MAPPROC_OK)
+        result = check_free(output, target->manifest_path, error);
+    if (result != MAPPROC_OK)
+        return result;
     if (output->settings->force &&
         mapproc_atomic_file_replaces(&output->file, output->source->path))
         return refuse(output, "would be replaced by its own output", error);
