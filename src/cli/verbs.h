@@ -12,6 +12,7 @@ extern const struct cli_verb cli_verb_compare;
 extern const struct cli_verb cli_verb_compress;
 extern const struct cli_verb cli_verb_decompress;
 extern const struct cli_verb cli_verb_info;
+extern const struct cli_verb cli_verb_list;
 extern const struct cli_verb cli_verb_verify;
 
 #endif
