@@ -368,7 +368,7 @@ for extra in index manifest; do
     expect_absent one.gz
     run "$MAPPROC" compress --$extra -f one
     expect_status 0
-    [[ $(cat "one.gz.$suffix" 2>/dev/null | tr -d '\0') != old ]] || problem "the old $extra is still there"
+    [[ $(tr -d '\0' 2>/dev/null <"one.gz.$suffix") != old ]] || problem "the old $extra is still there"
     rm -f one.gz*
 done
 run "$MAPPROC" compress "${json[@]}" one missing

@@ -31,7 +31,7 @@ struct run {
     struct settings *settings;
     struct cli_inputs inputs;
     struct mapproc_atomic_file output; /* standard output */
-    bool ended; /* there are no more inputs */
+    bool ended;                        /* there are no more inputs */
     bool one_given;
     int status; /* the highest of all files */
 };
@@ -229,10 +229,14 @@ const struct cli_verb cli_verb_cat = {
     .operands = "[FILE]...",
     .summary = "Write the data of each FILE, gzip or not, to standard output.",
     .details =
-        "Without FILE, or when FILE is -, read standard input. What FILE is tells its content. With\n"
-        "--range, only the members are inflated that have some of the bytes, found by FILE.gzi, if\n"
-        "that is there and belongs to FILE, or else by hopping over the members, if they tell their\n"
-        "sizes; any other gzip file is inflated from its beginning. OFFSET and LENGTH take suffixes\n"
+        "Without FILE, or when FILE is -, read standard input. What FILE is tells its content. "
+        "With\n"
+        "--range, only the members are inflated that have some of the bytes, found by FILE.gzi, "
+        "if\n"
+        "that is there and belongs to FILE, or else by hopping over the members, if they tell "
+        "their\n"
+        "sizes; any other gzip file is inflated from its beginning. OFFSET and LENGTH take "
+        "suffixes\n"
         "such as K, M and G; without LENGTH the range ends where the data does; an OFFSET with a\n"
         "'-' counts from there. A range beyond the end has as many bytes as there are.\n"
         "\n"

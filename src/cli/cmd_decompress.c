@@ -151,7 +151,8 @@ static const struct cli_option options[] = {
     {"force", 'f', NULL, "replace files; take links and devices", apply_force},
     {"rm", '\0', NULL, "remove each FILE once its output is on the disk", apply_rm},
     {"keep", 'k', NULL, "keep each FILE (the default): undoes --rm", apply_keep},
-    {"keep-going", '\0', NULL, "leave holes for bad members, and write all others", apply_keep_going},
+    {"keep-going", '\0', NULL, "leave holes for bad members, and write all others",
+     apply_keep_going},
     {"max-output", '\0', "SIZE", "refuse files that would become larger than SIZE",
      apply_max_output},
     {"json", '\0', NULL, "print one JSON object a file", apply_json},
@@ -287,8 +288,8 @@ static int next_order(void *user, struct mapproc_inflate_order *order, struct ma
     *order = (struct mapproc_inflate_order){
         .path = input->entry.path,
         .user = input,
-        .reach = settings->targets.force || settings->targets.to_stdout ||
-                         settings->targets.test || strcmp(input->entry.path, "-") == 0
+        .reach = settings->targets.force || settings->targets.to_stdout || settings->targets.test ||
+                         strcmp(input->entry.path, "-") == 0
                      ? MAPPROC_REACH_ALL
                      : MAPPROC_REACH_REGULAR,
         .failure = &input->failure,
@@ -421,9 +422,8 @@ static int run_verb(int argc, char **argv)
     status = check_settings(&settings, (size_t)(argc - operands));
     if (status != CLI_OK)
         return status;
-    run.output = (struct cli_decompress_output){.json = settings.json,
-                                                .verbose = settings.common.verbose,
-                                                .test = settings.targets.test};
+    run.output = (struct cli_decompress_output){
+        .json = settings.json, .verbose = settings.common.verbose, .test = settings.targets.test};
     settings.common.job.cancel = mapproc_cancel_create();
     if (settings.common.job.cancel == NULL) {
         (void)fprintf(stderr, "mapproc: cannot start (%s)\n", strerror(errno));

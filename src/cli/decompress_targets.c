@@ -106,8 +106,8 @@ int cli_decompress_targets_find(struct cli_decompress_targets *targets, const ch
     bool is_stdin = strcmp(path, "-") == 0;
     int suffix = find_suffix(path);
 
-    *target = (struct cli_decompress_target){.none = targets->test,
-                                             .file = MAPPROC_ATOMIC_FILE_CLOSED};
+    *target =
+        (struct cli_decompress_target){.none = targets->test, .file = MAPPROC_ATOMIC_FILE_CLOSED};
     if (targets->test || targets->to_stdout || (is_stdin && targets->output == NULL))
         return MAPPROC_OK;
     if (targets->is_directory && is_stdin)
@@ -163,8 +163,8 @@ static int open_named(const struct cli_decompress_targets *targets,
                                       error);
     if (result != MAPPROC_OK)
         return result;
-    result = mapproc_atomic_file_open_at(&target->file, directory, target->path, targets->force,
-                                         error);
+    result =
+        mapproc_atomic_file_open_at(&target->file, directory, target->path, targets->force, error);
     (void)close(directory);
     return result;
 }

@@ -76,8 +76,8 @@ int mapproc_inflate_get_hint(struct mapproc_inflate_item *item, uint64_t offset,
     *hint = (struct mapproc_inflate_hint){.size = 0};
     if (!look->valid || look->offset != offset)
         result = read_border(item, offset, NULL, error);
-    if (result != MAPPROC_OK || mapproc_gzip_header_parse(look->bytes, look->length,
-                                                          &hint->header) != MAPPROC_GZIP_GOOD)
+    if (result != MAPPROC_OK ||
+        mapproc_gzip_header_parse(look->bytes, look->length, &hint->header) != MAPPROC_GZIP_GOOD)
         return result;
     hint->end_mark = mapproc_gzip_end_at_start(look->bytes, look->length);
     size = hint->header.stated_size;
@@ -146,8 +146,7 @@ void mapproc_inflate_cut_stream(struct mapproc_inflate_item *item, uint64_t offs
     if (offset == 0 && item->order->takes_plain)
         item->plain = mapproc_inflate_is_plain(peek, peeked);
     cut->unread = true;
-    if (!item->plain &&
-        mapproc_gzip_header_parse(peek, peeked, &header) == MAPPROC_GZIP_GOOD &&
+    if (!item->plain && mapproc_gzip_header_parse(peek, peeked, &header) == MAPPROC_GZIP_GOOD &&
         header.stated_size >= MAPPROC_INFLATE_PEEK && header.stated_size <= cut->length) {
         cut->length = header.stated_size;
         cut->unread = false;

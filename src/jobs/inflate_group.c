@@ -97,8 +97,7 @@ static bool inflate_member(struct mapproc_inflate_tools *tools, const struct mem
            mapproc_crc32_extend(0, out, member->raw_size) == member->crc;
 }
 
-void mapproc_inflate_group_process(struct mapproc_inflate_tools *tools,
-                                   struct mapproc_chunk *chunk)
+void mapproc_inflate_group_process(struct mapproc_inflate_tools *tools, struct mapproc_chunk *chunk)
 {
     uint64_t *good = &chunk->cut.own[OWN_GOOD];
     uint8_t *out = chunk->scratch;
@@ -107,8 +106,8 @@ void mapproc_inflate_group_process(struct mapproc_inflate_tools *tools,
 
     *good = 0;
     for (size_t at = 0; at < chunk->length; at += member.size) {
-        if (!read_member(chunk->data + at, chunk->length - at, &member) ||
-            member.raw_size > room || !inflate_member(tools, &member, out))
+        if (!read_member(chunk->data + at, chunk->length - at, &member) || member.raw_size > room ||
+            !inflate_member(tools, &member, out))
             return;
         out += member.raw_size;
         room -= member.raw_size;

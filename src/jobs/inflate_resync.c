@@ -123,8 +123,8 @@ static int search(const struct mapproc_inflate_item *item, const struct forms *f
     int result = MAPPROC_OK;
 
     while (!way->found && result == MAPPROC_OK && end - at >= MAPPROC_INFLATE_FORM &&
-           (at = memchr(at, forms->bytes[0][0],
-                        (size_t)(end - at) - MAPPROC_INFLATE_FORM + 1)) != NULL) {
+           (at = memchr(at, forms->bytes[0][0], (size_t)(end - at) - MAPPROC_INFLATE_FORM + 1)) !=
+               NULL) {
         if (has_form(forms, at)) {
             way->offset = offset + (uint64_t)(at - memory);
             result = is_member(item, forms, way->offset, &way->found, error);

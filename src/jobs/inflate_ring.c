@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* inflate_ring.c - data on its way from the inflater to the client, checked and given by a thread of
- * its own.
+/* inflate_ring.c - data on its way from the inflater to the client, checked and given by a thread
+ * of its own.
  *
  * The thread is started when the second slot is begun: small files do without. Members that begin
  * and end in one slot are checked by the inflating thread, which is quicker than telling another
@@ -160,8 +160,8 @@ const char *mapproc_inflate_ring_end(struct mapproc_inflate_ring *ring,
     const char *reason;
 
     if (ring->open_here) {
-        reason = judge(end, mapproc_crc32_extend(0, slot->data + ring->begin,
-                                                 slot->length - ring->begin));
+        reason = judge(
+            end, mapproc_crc32_extend(0, slot->data + ring->begin, slot->length - ring->begin));
         if (reason != NULL)
             mapproc_inflate_ring_drop(ring);
         ring->open = false;

@@ -305,8 +305,7 @@ int mapproc_inflate_run(const struct mapproc_inflate_client *client,
                         const struct mapproc_options *options, struct mapproc_error *error)
 {
     struct run run = {.client = client};
-    int result =
-        mapproc_pipeline_run(&job, &run, mapproc_chunker_find("fixed"), options, error);
+    int result = mapproc_pipeline_run(&job, &run, mapproc_chunker_find("fixed"), options, error);
 
     for (unsigned i = 0; i < run.workers; i++)
         mapproc_inflate_tools_free(&run.tools[i]);

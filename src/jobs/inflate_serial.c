@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* inflate_serial.c - inflating members one after the other, whatever they are.
  *
- * Here is decided what is wrong with a file. Two things may be going on at once: the data of members
- * that have ended is checked and given by the ring, while the next is being inflated. So before
- * anything is said about a member, the ring is finished: what it has found comes first.
+ * Here is decided what is wrong with a file. Two things may be going on at once: the data of
+ * members that have ended is checked and given by the ring, while the next is being inflated. So
+ * before anything is said about a member, the ring is finished: what it has found comes first.
  *
  * A member that is bad must leave a hole where the item is to be kept going. So one that states its
  * size is then inflated twice, where it does not fit into the ring at once.
@@ -70,8 +70,8 @@ static int find_way(struct serial *serial, struct mapproc_inflate_fault *fault,
     int result = MAPPROC_OK;
 
     *way = (struct mapproc_inflate_way){
-        .found = fault->length != 0 && !serial->cut_short &&
-                 (stated == 0 || fault->length == stated),
+        .found =
+            fault->length != 0 && !serial->cut_short && (stated == 0 || fault->length == stated),
         .offset = fault->offset + fault->length,
         .raw_length = fault->raw_length,
     };
@@ -172,8 +172,8 @@ static int is_amid_members(struct serial *serial, bool *is, struct mapproc_error
 
     if (!way.found && item->order->keep_going && item->has_form &&
         mapproc_inflate_feed_can_seek(serial->feed))
-        result = mapproc_inflate_resync(item, serial->begin, serial->memory, serial->size, &way,
-                                        error);
+        result =
+            mapproc_inflate_resync(item, serial->begin, serial->memory, serial->size, &way, error);
     *is = way.found;
     return result;
 }
@@ -286,8 +286,8 @@ static uint64_t find_limit(const struct serial *serial)
 }
 
 /* Inflates what is at hand, and has the ring take it. False if the ring has failed. */
-static bool inflate_some(struct serial *serial, struct mapproc_inflate_facts *facts,
-                         uint64_t limit, bool *starved)
+static bool inflate_some(struct serial *serial, struct mapproc_inflate_facts *facts, uint64_t limit,
+                         bool *starved)
 {
     struct mapproc_inflate_feed *feed = serial->feed;
     size_t length = (size_t)mapproc_min_u64(feed->left, limit - feed->offset);
@@ -407,8 +407,8 @@ static enum step finish_member(struct serial *serial, struct mapproc_inflate_end
 
         if (mapproc_inflate_feed_fill(feed, (size_t)size, &error) != MAPPROC_OK)
             return stop(serial, &error);
-        stored_is_clean = mapproc_inflate_stored_is_clean(
-            feed->next, (size_t)mapproc_min_u64(feed->left, size));
+        stored_is_clean =
+            mapproc_inflate_stored_is_clean(feed->next, (size_t)mapproc_min_u64(feed->left, size));
     }
     if (inflate_data(serial, &end->facts) != STEP_GO)
         return STEP_STOP;
@@ -522,8 +522,8 @@ void mapproc_inflate_copy(struct mapproc_inflate_item *item, struct mapproc_infl
     struct mapproc_error error;
     int result;
 
-    while ((result = mapproc_inflate_feed_fill(feed, 1, &error)) == MAPPROC_OK &&
-           feed->left != 0 && !item->ended) {
+    while ((result = mapproc_inflate_feed_fill(feed, 1, &error)) == MAPPROC_OK && feed->left != 0 &&
+           !item->ended) {
         size_t length = feed->left;
 
         if (mapproc_inflate_allow(item, item->raw + length) != MAPPROC_OK)
