@@ -89,13 +89,17 @@ static void *give_slots(void *argument)
     return NULL;
 }
 
-/* Starts the thread, with all signals blocked. Without it the user's thread does the work. */
+/* Starts the thread, which takes no signals but those that it causes itself, as workers do. Without
+ * it the user's thread does the work. */
 static void fork_thread(struct mapproc_inflate_ring *ring)
 {
+    static const int own[] = {SIGBUS, SIGSEGV, SIGFPE, SIGILL, SIGTRAP, SIGPIPE};
     sigset_t all, before;
 
     ring->may_fork = false;
     (void)sigfillset(&all);
+    for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++)
+        (void)sigdelset(&all, own[i]);
     (void)pthread_sigmask(SIG_SETMASK, &all, &before);
     ring->forked = pthread_create(&ring->thread, NULL, give_slots, ring) == 0;
     (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
