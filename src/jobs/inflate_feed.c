@@ -54,8 +54,7 @@ void mapproc_inflate_feed_stream(struct mapproc_inflate_feed *feed,
     };
 }
 
-/* Whether the run is stopping. */
-static bool is_woken(int wake_fd)
+bool mapproc_inflate_is_woken(int wake_fd)
 {
     struct pollfd waiting = {.fd = wake_fd, .events = POLLIN};
 
@@ -70,7 +69,7 @@ static int read_more(struct mapproc_inflate_feed *feed, struct mapproc_error *er
     uint64_t from = feed->offset + feed->left;
     int result;
 
-    if (is_woken(feed->wake_fd))
+    if (mapproc_inflate_is_woken(feed->wake_fd))
         return mapproc_error_set(error, MAPPROC_CANCELLED, 0, feed->source->path, "cancelled");
     if (feed->source->kind == MAPPROC_SOURCE_STREAM) {
         result = mapproc_source_read_next(feed->source, feed->wake_fd, to, room, &got, error);

@@ -58,4 +58,7 @@ bool mapproc_inflate_feed_can_seek(const struct mapproc_inflate_feed *feed);
 /* Goes to an offset of an extent. */
 void mapproc_inflate_feed_seek(struct mapproc_inflate_feed *feed, uint64_t offset);
 
+/* Whether the run is stopping, which `wake_fd` (or -1) tells. */
+bool mapproc_inflate_is_woken(int wake_fd);
+
 #endif

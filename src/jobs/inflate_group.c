@@ -133,9 +133,10 @@ static void give(struct mapproc_inflate_item *item, const uint8_t *data, size_t 
 /* Notes the first bytes that all members of this writer have. */
 static void note_form(struct mapproc_inflate_item *item, const uint8_t *data)
 {
-    if (item->order->keep_going)
-        memcpy(item->form, data, sizeof(item->form));
-    item->has_form = item->order->keep_going;
+    if (!item->order->keep_going)
+        return;
+    memcpy(item->form, data, sizeof(item->form));
+    item->has_form = true;
 }
 
 /* Counts the good members at the beginning of the chunk that may stand where they do. Their bytes

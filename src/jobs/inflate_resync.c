@@ -2,12 +2,12 @@
 /* inflate_resync.c - finding the next good member behind a bad one. */
 #include "jobs/inflate_resync.h"
 
-#include <poll.h>
 #include <string.h>
 
 #include "base/checked.h"
 #include "base/error.h"
 #include "format/gzip_member.h"
+#include "jobs/inflate_feed.h"
 
 enum { FORMS_MAX = 2 };
 
@@ -134,13 +134,6 @@ static int search(const struct mapproc_inflate_item *item, const struct forms *f
     return result;
 }
 
-static bool is_woken(int wake_fd)
-{
-    struct pollfd waiting = {.fd = wake_fd, .events = POLLIN};
-
-    return wake_fd >= 0 && poll(&waiting, 1, 0) > 0;
-}
-
 int mapproc_inflate_resync(const struct mapproc_inflate_item *item, uint64_t offset,
                            uint8_t *memory, size_t size, struct mapproc_inflate_way *way,
                            struct mapproc_error *error)
@@ -156,7 +149,7 @@ int mapproc_inflate_resync(const struct mapproc_inflate_item *item, uint64_t off
     while (offset < end && end - offset >= MAPPROC_INFLATE_FORM) {
         size_t length = (size_t)mapproc_min_u64(end - offset, size);
 
-        if (is_woken(item->wake_fd))
+        if (mapproc_inflate_is_woken(item->wake_fd))
             return mapproc_error_set(error, MAPPROC_CANCELLED, 0, item->source->path, "cancelled");
         result = mapproc_source_read_at(item->source, offset, memory, length, error);
         if (result == MAPPROC_OK)
