@@ -12,6 +12,7 @@
 #include "base/size_text.h"
 #include "cli/decompress_output.h"
 #include "cli/decompress_targets.h"
+#include "cli/file_limit.h"
 #include "cli/inputs.h"
 #include "cli/json.h"
 #include "cli/message.h"
@@ -431,6 +432,7 @@ static int run_verb(int argc, char **argv)
     }
     cli_signals_cancel(settings.common.job.cancel);
     cli_signals_protect_output();
+    cli_file_limit_raise();
     status =
         cli_inputs_open(&run.inputs, &settings.inputs, "decompress",
                         (const char *const *)argv + operands, (size_t)(argc - operands),
