@@ -229,16 +229,12 @@ const struct cli_verb cli_verb_cat = {
     .operands = "[FILE]...",
     .summary = "Write the data of each FILE, gzip or not, to standard output.",
     .details =
-        "Without FILE, or when FILE is -, read standard input. What FILE is tells its content. "
-        "With\n"
-        "--range, only the members are inflated that have some of the bytes, found by FILE.gzi, "
-        "if\n"
-        "that is there and belongs to FILE, or else by hopping over the members, if they tell "
-        "their\n"
-        "sizes; any other gzip file is inflated from its beginning. OFFSET and LENGTH take "
-        "suffixes\n"
-        "such as K, M and G; without LENGTH the range ends where the data does; an OFFSET with a\n"
-        "'-' counts from there. A range beyond the end has as many bytes as there are.\n"
+        "Without FILE, or when FILE is -, read standard input. What FILE is, its content tells.\n"
+        "With --range, only the members are inflated that have some of the bytes; FILE.gzi tells\n"
+        "where they are, if it is there and belongs to FILE, or else the members' own sizes, if\n"
+        "they state them; any other gzip file is inflated from its beginning. OFFSET and LENGTH\n"
+        "take suffixes such as K, M and G; without LENGTH the range ends where the data does; an\n"
+        "OFFSET with a '-' counts from there. Beyond the end there is nothing, which is no error.\n"
         "\n"
         "Exit status: 0 all good, 1 a file is corrupt, cut short or missing, 2 wrong usage or\n"
         "refused, 3 the machine failed (I/O error, no permission, no memory).\n",
