@@ -16,9 +16,9 @@ struct cli_decompress_targets {
     const char *output; /* of -o; NULL: none */
     bool is_directory;  /* the output is one, for a tree or several files */
     bool to_stdout;
-    bool test;  /* no output at all */
-    bool force; /* outputs may replace files */
-    bool remove; /* inputs are removed once their outputs are in place */
+    bool test;                    /* no output at all */
+    bool force;                   /* outputs may replace files */
+    bool remove;                  /* inputs are removed once their outputs are in place */
     struct cli_taken_names taken; /* with `force` */
 };
 

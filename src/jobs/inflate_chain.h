@@ -16,9 +16,9 @@
  * files are put together with cat. Everything else may be followed by anything.
  */
 struct mapproc_inflate_chain {
-    uint64_t members;    /* taken so far, end marks included */
-    uint64_t end_marks;  /* of them */
-    size_t wanted;       /* bytes of the end mark that must come; 0: none */
+    uint64_t members;   /* taken so far, end marks included */
+    uint64_t end_marks; /* of them */
+    size_t wanted;      /* bytes of the end mark that must come; 0: none */
     struct mapproc_gzip_watch watch;
 };
 

@@ -63,18 +63,18 @@ struct mapproc_inflate_item {
 
     /* Those of whoever commits. */
     struct mapproc_inflate_chain chain;
-    uint64_t raw; /* offset in the data where the next member's begins */
+    uint64_t raw;                       /* offset in the data where the next member's begins */
     uint8_t form[MAPPROC_INFLATE_FORM]; /* of the last good member that stated a size */
     bool has_form;
     struct mapproc_inflater *inflater; /* made when it is needed */
     struct mapproc_inflate_fault *faults;
     size_t fault_count, fault_capacity;
     uint64_t faults_unlisted;
-    bool through;  /* chunks that are still to be committed have been dealt with */
-    bool ended;    /* nothing more of it is wanted */
-    bool failed;   /* its error ends it; else it only is not good */
+    bool through;               /* chunks that are still to be committed have been dealt with */
+    bool ended;                 /* nothing more of it is wanted */
+    bool failed;                /* its error ends it; else it only is not good */
     struct mapproc_error error; /* the first */
-    bool finished; /* client->close() was successful */
+    bool finished;              /* client->close() was successful */
     double seconds;
 
     uint64_t given; /* offset in the data of what goes to the client next: the ring's */

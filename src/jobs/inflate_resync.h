@@ -22,8 +22,8 @@ int mapproc_inflate_is_border(const struct mapproc_inflate_item *item, uint64_t 
 /*
  * Looks for the next member behind `offset` of an extent: a header of the form of those before,
  * whose stated size leads to another such, or to the end. What is lost is the data of one member,
- * which the bytes before the header tell; the file's index, if it has one, knows better. `memory` is
- * at least 4 KiB.
+ * which the bytes before the header tell; the file's index, if it has one, knows better. `memory`
+ * is at least 4 KiB.
  */
 int mapproc_inflate_resync(const struct mapproc_inflate_item *item, uint64_t offset,
                            uint8_t *memory, size_t size, struct mapproc_inflate_way *way,

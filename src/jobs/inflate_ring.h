@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* inflate_ring.h - data on its way from the inflater to the client, checked and given by a thread of
- * its own. */
+/* inflate_ring.h - data on its way from the inflater to the client, checked and given by a thread
+ * of its own. */
 #ifndef MAPPROC_JOBS_INFLATE_RING_H
 #define MAPPROC_JOBS_INFLATE_RING_H
 
@@ -57,7 +57,7 @@ struct mapproc_inflate_ring {
     uint64_t handed; /* as `filled` */
     uint64_t done;   /* slots that are free again */
     bool closing;
-    bool failed; /* nothing is given any more */
+    bool failed;                        /* nothing is given any more */
     struct mapproc_error error;         /* why, */
     struct mapproc_inflate_fault fault; /* or, if it has a reason, this */
 };
@@ -82,7 +82,8 @@ bool mapproc_inflate_ring_add(struct mapproc_inflate_ring *ring, size_t length);
 
 /*
  * The member has ended. NULL if it is good, or if that will be found out by the ring; or what is
- * wrong, also in *end, and then what the ring still had of it is gone. With `may_fork` false it is always known.
+ * wrong, also in *end, and then what the ring still had of it is gone. With `may_fork` false it is
+ * always known.
  */
 const char *mapproc_inflate_ring_end(struct mapproc_inflate_ring *ring,
                                      struct mapproc_inflate_end *end);

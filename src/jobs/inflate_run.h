@@ -55,10 +55,10 @@ struct mapproc_inflate_fault {
 /* What came of it. Valid during the report only. */
 struct mapproc_inflate_outcome {
     const struct mapproc_inflate_order *order;
-    uint64_t compressed; /* bytes read */
-    uint64_t raw;        /* bytes of data, holes for bad members included */
-    uint64_t members;    /* without end marks */
-    bool plain;          /* it was not gzip */
+    uint64_t compressed;                        /* bytes read */
+    uint64_t raw;                               /* bytes of data, holes for bad members included */
+    uint64_t members;                           /* without end marks */
+    bool plain;                                 /* it was not gzip */
     const struct mapproc_inflate_fault *faults; /* those that are listed, in order */
     size_t fault_count;
     uint64_t faults_unlisted;
@@ -98,8 +98,8 @@ struct mapproc_inflate_client {
 /*
  * Runs all orders of a client. Sources that fail, and bad data, are reported as such and do not
  * make the run fail. What the headers and trailers say about sizes is a hint: the deflate stream
- * decides, and everything that does not fit is reported as damage. The first bad member in the order
- * of the file decides on the error, whatever the number of threads and the kind of source.
+ * decides, and everything that does not fit is reported as damage. The first bad member in the
+ * order of the file decides on the error, whatever the number of threads and the kind of source.
  */
 int mapproc_inflate_run(const struct mapproc_inflate_client *client,
                         const struct mapproc_options *options, struct mapproc_error *error);

@@ -112,8 +112,8 @@ static bool fit(struct mapproc_budget *budget, const struct mapproc_budget_reque
     size_t chunk_size = request->chunk_size;
 
     if (free_size)
-        chunk_size = request->job->chunk_size != 0 ? request->job->chunk_size
-                                                   : MAPPROC_CHUNK_SIZE_DEFAULT;
+        chunk_size =
+            request->job->chunk_size != 0 ? request->job->chunk_size : MAPPROC_CHUNK_SIZE_DEFAULT;
     for (; chunk_size >= CHUNK_SIZE_LEAST || !free_size; chunk_size /= 2) {
         for (size_t window = WINDOW_SIZE_MOST; window >= WINDOW_SIZE_LEAST; window /= 2) {
             for (unsigned each = CHUNKS_PER_WORKER; each > 0; each--) {

@@ -43,8 +43,8 @@ struct mapproc_cut {
      * rest.
      */
     uint64_t length;
-    /* Bytes. Of a stream, chunk->scratch is what scratch_size() said, which is what stands here when
-     * cut() gets it. */
+    /* Bytes. Of a stream, chunk->scratch is what scratch_size() said, which is what stands here
+     * when cut() gets it. */
     size_t scratch;
 
     /*
