@@ -6,14 +6,14 @@ struct fixed {
     size_t chunk_size;
 };
 
-static int fixed_init(void *state, const struct mapproc_chunker_settings *settings)
+static const char *fixed_init(void *state, const struct mapproc_chunker_settings *settings)
 {
     struct fixed *fixed = state;
 
     if (settings->chunk_size == 0)
-        return -1;
+        return "needs a chunk size";
     fixed->chunk_size = settings->chunk_size;
-    return 0;
+    return NULL;
 }
 
 static size_t fixed_next(void *state, const uint8_t *view, size_t length, bool at_end)

@@ -10,7 +10,6 @@
 #include "base/quote.h"
 #include "base/size_text.h"
 #include "base/text_file.h"
-#include "chunkers/chunker.h"
 #include "cli/json.h"
 #include "cli/message.h"
 #include "cli/options.h"
@@ -24,6 +23,7 @@
 #include "memory/limits.h"
 #include "memory/topology.h"
 #include "pipeline/budget.h"
+#include "pipeline/chunking.h"
 
 enum {
     LIST_TEXT_MAX = 512,       /* bytes of a list of CPUs; longer ones end in "..." */

@@ -484,8 +484,8 @@ int mapproc_digest_run(const struct mapproc_digest_client *client,
 {
     struct run run = {.client = client, .settings = *settings, .options = options};
 
-    return mapproc_pipeline_run(settings->serial ? &serial_job : &parallel_job, &run,
-                                mapproc_chunker_find("fixed"), options, error);
+    return mapproc_pipeline_run_cut(settings->serial ? &serial_job : &parallel_job, &run,
+                                    settings->chunking, options, error);
 }
 
 int mapproc_digest_plan(const struct mapproc_options *options,

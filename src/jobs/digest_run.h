@@ -13,6 +13,7 @@
 #include "memory/limits.h"
 #include "memory/topology.h"
 #include "pipeline/budget.h"
+#include "pipeline/chunking.h"
 
 enum { MAPPROC_RUN_DIGESTS_MAX = 16 }; /* of one source */
 
@@ -68,6 +69,8 @@ struct mapproc_digest_client {
 struct mapproc_digest_settings {
     bool serial;    /* some orders have digests that cannot be computed in parallel */
     bool from_disk; /* drop what the page cache holds of a source before it is read */
+    const struct mapproc_chunking *chunking; /* how sources are cut, which no digest depends on;
+                                                borrowed; NULL: into chunks of one size */
 };
 
 /* The algorithm of piece digests: one that all pieces of a file can have in parallel. */

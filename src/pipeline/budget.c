@@ -2,6 +2,7 @@
 /* budget.c - how many threads, chunks and windows fit into the memory that a job may hold.
  *
  *     program and its tables        12 MiB
+ *   + views                         what a chunker that reads has to see
  *   + workers                       384 KiB each: read buffer, stack, caches of the allocators
  *   + scratch arenas                per chunk in flight: its scratch, and a buffer of its size in
  *                                   case it is read and kept; and one such chunk more a node, as
@@ -95,7 +96,8 @@ static bool add_up(struct mapproc_budget *budget, const struct mapproc_budget_re
         !mapproc_multiply_u64(with_largest(request, scratch), request->nodes, &arenas) ||
         !mapproc_multiply_u64(windows, budget->window_size, &mapped) ||
         !mapproc_add_u64(arenas, mapped, &budget->memory) ||
-        !mapproc_add_u64(budget->memory, (uint64_t)budget->workers * WORKER_SIZE + PROGRAM_SIZE,
+        !mapproc_add_u64(budget->memory,
+                         (uint64_t)budget->workers * WORKER_SIZE + PROGRAM_SIZE + request->views,
                          &budget->memory) ||
         budget->memory > SIZE_MAX)
         return false;

@@ -16,7 +16,8 @@ struct mapproc_budget_request {
     unsigned default_threads;
     unsigned nodes;    /* scratch arenas */
     bool maps;         /* chunks may be mapped: windows are needed */
-    size_t chunk_size; /* bytes; 0: what fits, at most what the job wants */
+    size_t chunk_size; /* bytes of the largest chunk; 0: what fits, at most what the job wants */
+    size_t views;      /* bytes that a chunker which reads has to see at one time */
     uint64_t memory;   /* bytes that the job may hold; 0: mapproc_budget_default_memory() or more */
 };
 
@@ -25,7 +26,7 @@ struct mapproc_budget {
     uint64_t memory; /* all of the below never come to more */
     unsigned workers;
     unsigned in_flight; /* chunks from planning to release */
-    size_t chunk_size;
+    size_t chunk_size;  /* of the largest chunk */
     size_t window_size; /* of a mapping; a whole chunk fits wherever it starts */
     size_t mapped;      /* all windows that are open at one time */
     size_t scratch;     /* one arena's share of what the chunks in flight need */

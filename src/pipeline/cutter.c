@@ -3,6 +3,7 @@
 #include "pipeline/cutter.h"
 
 #include "base/checked.h"
+#include "pipeline/border.h"
 
 struct mapproc_need mapproc_cutter_need(const struct mapproc_pipeline *pipeline,
                                         const struct mapproc_item *item, size_t length)
@@ -14,21 +15,6 @@ struct mapproc_need mapproc_cutter_need(const struct mapproc_pipeline *pipeline,
         .scratch = job->scratch_size(pipeline->context, item, length),
         .buffer = job->keeps_data || job->copies ? length : 0,
     };
-}
-
-/* The length of the lane's next chunk; of a stream it may turn out to be less. */
-static size_t cut(const struct mapproc_pipeline *pipeline, struct mapproc_lane *lane)
-{
-    uint64_t left = lane->item.source.size - lane->planned;
-    uint64_t border = lane->item.border;
-    size_t length = pipeline->budget.chunk_size;
-
-    if (!mapproc_lane_is_stream(lane))
-        length = pipeline->chunker->next(lane->chunker_state, NULL,
-                                         (size_t)mapproc_min_u64(left, SIZE_MAX / 2), true);
-    if (border != 0)
-        length = (size_t)mapproc_min_u64(length, border - lane->planned % border);
-    return length;
 }
 
 /* Whether all of the lane's next chunk is in a hole of the file. Asks the file system once for each
@@ -93,8 +79,13 @@ static bool ask_job(struct mapproc_pipeline *pipeline, struct mapproc_lane *lane
 static bool cut_extent(struct mapproc_pipeline *pipeline, struct mapproc_lane *lane,
                        struct mapproc_need *need, enum mapproc_obstacle *obstacle)
 {
+    size_t length;
+
     if (pipeline->job->cut == NULL) {
-        *need = mapproc_cutter_need(pipeline, &lane->item, cut(pipeline, lane));
+        *obstacle = MAPPROC_OBSTACLE_FAULTY;
+        if (mapproc_border_find(pipeline, lane, &length, &lane->cut_error) != MAPPROC_OK)
+            return false;
+        *need = mapproc_cutter_need(pipeline, &lane->item, length);
         return true;
     }
     if (!ask_job(pipeline, lane, obstacle))
@@ -136,14 +127,20 @@ static struct mapproc_work *plan_extent(struct mapproc_worker *worker, struct ma
     return work;
 }
 
-/* Plans the next read of a stream. NULL without memory. */
-static struct mapproc_work *plan_stream(struct mapproc_worker *worker, struct mapproc_lane *lane)
+/* Plans the next read of a stream, which may turn out to be less. NULL if there is an obstacle. */
+static struct mapproc_work *plan_stream(struct mapproc_worker *worker, struct mapproc_lane *lane,
+                                        enum mapproc_obstacle *obstacle)
 {
-    const struct mapproc_pipeline *pipeline = worker->pipeline;
-    struct mapproc_need need = mapproc_cutter_need(
-        pipeline, &lane->item,
-        pipeline->job->cut != NULL ? pipeline->budget.chunk_size : cut(pipeline, lane));
+    struct mapproc_pipeline *pipeline = worker->pipeline;
+    size_t length = pipeline->budget.chunk_size;
+    struct mapproc_need need;
 
+    *obstacle = MAPPROC_OBSTACLE_FAULTY;
+    if (pipeline->job->cut == NULL && !pipeline->chunking.chunker->reads_data &&
+        mapproc_border_find(pipeline, lane, &length, &lane->cut_error) != MAPPROC_OK)
+        return NULL;
+    *obstacle = MAPPROC_OBSTACLE_STARVED;
+    need = mapproc_cutter_need(pipeline, &lane->item, length);
     need.buffer = need.length;
     return mapproc_work_make(worker, MAPPROC_TASK_STREAM, &lane->item,
                              mapproc_routes_choose(&pipeline->routes, lane), &need);
@@ -154,7 +151,7 @@ struct mapproc_work *mapproc_cutter_next(struct mapproc_worker *worker, struct m
 {
     bool stream = mapproc_lane_is_stream(lane);
     struct mapproc_work *work =
-        stream ? plan_stream(worker, lane) : plan_extent(worker, lane, obstacle);
+        stream ? plan_stream(worker, lane, obstacle) : plan_extent(worker, lane, obstacle);
 
     if (work == NULL)
         return NULL;

@@ -2,6 +2,7 @@
 /* lane.c - the end of a source's way: failure, completion, report. */
 #include "pipeline/lane.h"
 
+#include "pipeline/border.h"
 #include "pipeline/work.h"
 
 void mapproc_lane_end(struct mapproc_pipeline *pipeline, struct mapproc_lane *lane)
@@ -37,6 +38,8 @@ static void close_lane(struct mapproc_pipeline *pipeline, struct mapproc_lane *l
         (void)mapproc_source_check_unchanged(&item->source, &lane->error);
     if (lane->error.code == MAPPROC_OK)
         (void)pipeline->job->close(pipeline->context, item, &lane->error);
+    if (lane->error.code == MAPPROC_OK)
+        mapproc_border_tell_forced(pipeline, lane);
     mapproc_window_put(pipeline, lane, lane->window);
     mapproc_source_close(&item->source);
 }

@@ -25,7 +25,8 @@
  *
  * Files call one another in one direction, but for stop and note, which are here and open to all:
  *
- *     pipeline, cancel -> worker -> planner, commit -> cutter, lane -> work, queue, io_choice
+ *     pipeline, cancel -> worker -> planner, commit -> cutter, lane -> border, work, queue
+ *     border -> view, chunking -> chunker_plugin        work -> io_choice
  */
 #include "pipeline/pipeline.h"
 
@@ -38,10 +39,13 @@
 #include "base/cpu.h"
 #include "base/error.h"
 #include "input/fault_guard.h"
+#include "pipeline/chunker_plugin.h"
 #include "pipeline/crew.h"
 #include "pipeline/lane.h"
 #include "pipeline/state.h"
 #include "pipeline/work.h"
+
+enum { VIEWS = 2 }; /* of a run whose chunker reads: of an extent, and of a stream */
 
 void mapproc_pipeline_stop(struct mapproc_pipeline *pipeline, const struct mapproc_error *reason)
 {
@@ -68,13 +72,14 @@ void mapproc_pipeline_note(struct mapproc_pipeline *pipeline, const char *path, 
     (void)pthread_mutex_unlock(&pipeline->note_lock);
 }
 
-int mapproc_pipeline_plan(const struct mapproc_job *job, void *context,
-                          const struct mapproc_options *options,
-                          const struct mapproc_topology *topology,
-                          const struct mapproc_limits *limits, struct mapproc_budget *budget,
-                          struct mapproc_error *error)
+int mapproc_pipeline_plan_cut(const struct mapproc_job *job, void *context,
+                              const struct mapproc_chunking *chunking,
+                              const struct mapproc_options *options,
+                              const struct mapproc_topology *topology,
+                              const struct mapproc_limits *limits, struct mapproc_budget *budget,
+                              struct mapproc_error *error)
 {
-    const struct mapproc_budget_request request = {
+    struct mapproc_budget_request request = {
         .job = job,
         .context = context,
         .limits = limits,
@@ -86,6 +91,8 @@ int mapproc_pipeline_plan(const struct mapproc_job *job, void *context,
         .chunk_size = options->chunk_size,
         .memory = options->memory,
     };
+    size_t most;
+    int result;
 
     if (options->threads > MAPPROC_THREADS_MAX)
         return mapproc_error_set(error, MAPPROC_REFUSED, 0, NULL, "more than %d threads",
@@ -94,7 +101,28 @@ int mapproc_pipeline_plan(const struct mapproc_job *job, void *context,
                                      options->chunk_size > MAPPROC_CHUNK_SIZE_MAX))
         return mapproc_error_set(error, MAPPROC_REFUSED, 0, NULL,
                                  "the chunk size must be from 1K to 1G");
+    result = mapproc_chunking_most(chunking, options->chunk_size, &most, error);
+    if (result != MAPPROC_OK)
+        return result;
+    if (most != 0 && job->cut == NULL) {
+        request.chunk_size = most;
+        if (chunking->chunker->reads_data)
+            request.views = VIEWS * mapproc_view_size(most);
+    }
     return mapproc_budget_make(budget, &request, error);
+}
+
+int mapproc_pipeline_plan(const struct mapproc_job *job, void *context,
+                          const struct mapproc_options *options,
+                          const struct mapproc_topology *topology,
+                          const struct mapproc_limits *limits, struct mapproc_budget *budget,
+                          struct mapproc_error *error)
+{
+    struct mapproc_chunking chunking;
+
+    mapproc_chunking_init(&chunking, mapproc_chunker_find("fixed"));
+    return mapproc_pipeline_plan_cut(job, context, &chunking, options, topology, limits, budget,
+                                     error);
 }
 
 /* Finds out where the run takes place and what it may use, and refuses what makes no sense. */
@@ -105,8 +133,9 @@ static int apply_options(struct mapproc_pipeline *pipeline, struct mapproc_error
     int result;
 
     mapproc_limits_find(&limits, "");
-    result = mapproc_pipeline_plan(pipeline->job, pipeline->context, pipeline->options,
-                                   &pipeline->topology, &limits, &pipeline->budget, error);
+    result = mapproc_pipeline_plan_cut(pipeline->job, pipeline->context, &pipeline->chunking,
+                                       pipeline->options, &pipeline->topology, &limits,
+                                       &pipeline->budget, error);
     if (result != MAPPROC_OK)
         return result;
     mapproc_placement_init(&pipeline->placement, &pipeline->topology, pipeline->options->numa);
@@ -222,15 +251,47 @@ static void discard_leftovers(struct mapproc_pipeline *pipeline)
     }
 }
 
+/* What a chunker that reads has to see. */
+static int make_views(struct mapproc_pipeline *pipeline, struct mapproc_error *error)
+{
+    size_t most = pipeline->budget.chunk_size;
+    int result;
+
+    if (!pipeline->chunking.chunker->reads_data || pipeline->job->cut != NULL)
+        return MAPPROC_OK;
+    result = mapproc_view_init(&pipeline->extent_view, most, error);
+    if (result != MAPPROC_OK)
+        return result;
+    result = mapproc_view_init(&pipeline->stream_view, most, error);
+    if (result != MAPPROC_OK)
+        mapproc_view_destroy(&pipeline->extent_view);
+    return result;
+}
+
+static void destroy_views(struct mapproc_pipeline *pipeline)
+{
+    mapproc_view_destroy(&pipeline->stream_view);
+    mapproc_view_destroy(&pipeline->extent_view);
+}
+
 int mapproc_pipeline_run(const struct mapproc_job *job, void *context,
                          const struct mapproc_chunker *chunker,
                          const struct mapproc_options *options, struct mapproc_error *error)
+{
+    struct mapproc_chunking chunking;
+
+    mapproc_chunking_init(&chunking, chunker);
+    return mapproc_pipeline_run_cut(job, context, &chunking, options, error);
+}
+
+int mapproc_pipeline_run_cut(const struct mapproc_job *job, void *context,
+                             const struct mapproc_chunking *chunking,
+                             const struct mapproc_options *options, struct mapproc_error *error)
 {
     static const struct mapproc_options defaults;
     struct mapproc_pipeline pipeline = {
         .job = job,
         .context = context,
-        .chunker = chunker,
         .options = options != NULL ? options : &defaults,
         .lock = PTHREAD_MUTEX_INITIALIZER,
         .note_lock = PTHREAD_MUTEX_INITIALIZER,
@@ -238,11 +299,13 @@ int mapproc_pipeline_run(const struct mapproc_job *job, void *context,
     };
     int result;
 
-    if (chunker->abi != MAPPROC_CHUNKER_ABI || chunker->state_size > MAPPROC_CHUNKER_STATE_MAX ||
-        chunker->reads_data)
-        return mapproc_error_set(error, MAPPROC_REFUSED, 0, NULL,
-                                 "the chunker '%s' asks for what this version cannot give",
-                                 chunker->name);
+    if (chunking != NULL)
+        pipeline.chunking = *chunking;
+    else
+        mapproc_chunking_init(&pipeline.chunking, mapproc_chunker_find("fixed"));
+    result = mapproc_chunker_check(pipeline.chunking.chunker, error);
+    if (result != MAPPROC_OK)
+        return result;
     result = mapproc_fault_guard_install(error);
     if (result != MAPPROC_OK)
         return result;
@@ -267,9 +330,12 @@ int mapproc_pipeline_run(const struct mapproc_job *job, void *context,
     result = mapproc_queues_init(&pipeline.queues, pipeline.topology.cpu_node_count, error);
     if (result != MAPPROC_OK)
         goto destroy_slabs;
-    result = make_events(&pipeline, error);
+    result = make_views(&pipeline, error);
     if (result != MAPPROC_OK)
         goto destroy_queues;
+    result = make_events(&pipeline, error);
+    if (result != MAPPROC_OK)
+        goto destroy_views;
     if (job->start != NULL)
         result = job->start(context, pipeline.budget.workers, error);
     if (result == MAPPROC_OK)
@@ -284,6 +350,8 @@ int mapproc_pipeline_run(const struct mapproc_job *job, void *context,
 
     (void)close(pipeline.done_fd);
     (void)close(pipeline.wake_fd);
+destroy_views:
+    destroy_views(&pipeline);
 destroy_queues:
     mapproc_queues_destroy(&pipeline.queues);
 destroy_slabs:

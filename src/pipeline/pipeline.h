@@ -3,11 +3,11 @@
 #ifndef MAPPROC_PIPELINE_PIPELINE_H
 #define MAPPROC_PIPELINE_PIPELINE_H
 
-#include "chunkers/chunker.h"
 #include "mapproc.h"
 #include "memory/limits.h"
 #include "memory/topology.h"
 #include "pipeline/budget.h"
+#include "pipeline/chunking.h"
 #include "pipeline/job.h"
 
 enum {
@@ -18,14 +18,23 @@ enum {
 };
 
 /*
- * Finds out how a run would go about it: *budget gets its numbers. `topology` is that of the CPUs
- * in the options. MAPPROC_REFUSED for options that make no sense or memory that is too little.
+ * Finds out how a run that cuts its sources into chunks of one size would go about it: *budget gets
+ * its numbers. `topology` is that of the CPUs in the options. MAPPROC_REFUSED for options that make
+ * no sense or memory that is too little.
  */
 int mapproc_pipeline_plan(const struct mapproc_job *job, void *context,
                           const struct mapproc_options *options,
                           const struct mapproc_topology *topology,
                           const struct mapproc_limits *limits, struct mapproc_budget *budget,
                           struct mapproc_error *error);
+
+/* The same for a run that cuts its sources so. */
+int mapproc_pipeline_plan_cut(const struct mapproc_job *job, void *context,
+                              const struct mapproc_chunking *chunking,
+                              const struct mapproc_options *options,
+                              const struct mapproc_topology *topology,
+                              const struct mapproc_limits *limits, struct mapproc_budget *budget,
+                              struct mapproc_error *error);
 
 /*
  * Runs `job` over all its sources and returns when the last one has been reported, or when a
@@ -35,5 +44,11 @@ int mapproc_pipeline_plan(const struct mapproc_job *job, void *context,
 int mapproc_pipeline_run(const struct mapproc_job *job, void *context,
                          const struct mapproc_chunker *chunker,
                          const struct mapproc_options *options, struct mapproc_error *error);
+
+/* The same with a chunker that has options, or comes from elsewhere; borrowed. NULL: chunks of one
+ * size. */
+int mapproc_pipeline_run_cut(const struct mapproc_job *job, void *context,
+                             const struct mapproc_chunking *chunking,
+                             const struct mapproc_options *options, struct mapproc_error *error);
 
 #endif

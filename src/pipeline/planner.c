@@ -28,11 +28,13 @@ static unsigned lane_limit(const struct mapproc_pipeline *pipeline)
 
 /*
  * Whether a stream has to wait because an earlier lane reads the same one, or may turn out to: two
- * readers of one pipe would each get some of its bytes, and both digests would be wrong.
+ * readers of one pipe would each get some of its bytes, and both digests would be wrong. If the
+ * chunker reads, it waits for any other: there is one view.
  */
 static bool must_wait(const struct mapproc_pipeline *pipeline, const struct mapproc_lane *lane)
 {
     const struct mapproc_identity *mine = &lane->item.source.identity;
+    const bool reads = pipeline->job->cut == NULL && pipeline->chunking.chunker->reads_data;
 
     for (struct mapproc_lane *other = pipeline->lanes_first; other != lane;
          other = other->next_lane) {
@@ -40,7 +42,8 @@ static bool must_wait(const struct mapproc_pipeline *pipeline, const struct mapp
 
         if (other->ended) /* it has got all its bytes */
             continue;
-        if (!other->cuttable || (mine->device == its->device && mine->inode == its->inode))
+        if (!other->cuttable || (reads && mapproc_lane_is_stream(other)) ||
+            (mine->device == its->device && mine->inode == its->inode))
             return true;
     }
     return false;

@@ -14,10 +14,12 @@
 #include "memory/placement.h"
 #include "memory/slab.h"
 #include "pipeline/budget.h"
+#include "pipeline/chunking.h"
 #include "pipeline/io_choice.h"
 #include "pipeline/job.h"
 #include "pipeline/queue.h"
 #include "pipeline/route.h"
+#include "pipeline/view.h"
 
 enum {
     /* Bytes between two looks at the cancellation, and what one populate call brings in. */
@@ -75,6 +77,9 @@ struct mapproc_lane {
     struct mapproc_error cut_error; /* why it could not */
     uint64_t looked;      /* 1 + number of the stretch for which looked_node holds (route.c) */
     unsigned looked_node; /* its chunks go there */
+    uint64_t border;      /* of the chunker, behind which it was not asked yet; of a stream it is
+                             that of whoever has the ticket */
+    struct mapproc_chunker_source chunker_source;
     _Alignas(16) unsigned char chunker_state[MAPPROC_CHUNKER_STATE_MAX];
 
     /* Under the pipeline's lock. */
@@ -110,7 +115,7 @@ struct mapproc_pipeline {
     /* Fixed before the first worker starts. */
     const struct mapproc_job *job;
     void *context;
-    const struct mapproc_chunker *chunker;
+    struct mapproc_chunking chunking;
     const struct mapproc_options *options;
     struct mapproc_topology topology;
     struct mapproc_budget budget;
@@ -122,6 +127,8 @@ struct mapproc_pipeline {
     struct mapproc_slab works;
     struct mapproc_slab lanes;
     struct mapproc_slab windows;
+    struct mapproc_view extent_view; /* the planner's, if the chunker reads */
+    struct mapproc_view stream_view; /* that of whoever reads a stream: then one at a time does */
     int wake_fd; /* readable once the run is stopping: wakes readers of streams */
     int done_fd; /* readable once the last worker has left */
 

@@ -8,6 +8,7 @@
 
 #include "base/checked.h"
 #include "base/error.h"
+#include "pipeline/border.h"
 #include "pipeline/commit.h"
 #include "pipeline/lane.h"
 #include "pipeline/planner.h"
@@ -273,6 +274,21 @@ static bool read_cut(struct mapproc_pipeline *pipeline, struct mapproc_work *wor
     return more && read_stream(pipeline, work, (size_t)chunk->cut.length);
 }
 
+/* Reads the next chunk of a stream up to where the chunker wants it to end. False if no chunk will
+ * follow. */
+static bool read_chunk(struct mapproc_pipeline *pipeline, struct mapproc_work *work)
+{
+    struct mapproc_lane *lane = mapproc_lane_of(work);
+    struct mapproc_error error;
+    bool more;
+
+    if (mapproc_border_read(pipeline, lane, work->buffer, &work->chunk.length, &more, &error) !=
+            MAPPROC_OK &&
+        error.code != MAPPROC_CANCELLED)
+        fail_lane(pipeline, lane, &error);
+    return more;
+}
+
 static void run_stream(struct mapproc_worker *worker, struct mapproc_work *work)
 {
     struct mapproc_pipeline *pipeline = worker->pipeline;
@@ -282,21 +298,18 @@ static void run_stream(struct mapproc_worker *worker, struct mapproc_work *work)
 
     chunk->length = 0;
     chunk->worker = worker->number;
-    more = pipeline->job->cut != NULL ? read_cut(pipeline, work, wanted)
-                                      : read_stream(pipeline, work, wanted);
+    if (pipeline->job->cut != NULL)
+        more = read_cut(pipeline, work, wanted);
+    else if (pipeline->chunking.chunker->reads_data)
+        more = read_chunk(pipeline, work);
+    else
+        more = read_stream(pipeline, work, wanted);
     mapproc_planner_stream_read(pipeline, mapproc_lane_of(work), chunk->length, !more);
     chunk->data = work->buffer;
     if (chunk->length > 0 && !chunk->cut.unread)
         (void)process_step(pipeline, work, 0, chunk->data, chunk->length);
     count_bytes(worker, work);
     mapproc_commit_chunk(worker, work);
-}
-
-static int start_chunker(const struct mapproc_pipeline *pipeline, struct mapproc_lane *lane)
-{
-    const struct mapproc_chunker_settings settings = {.chunk_size = pipeline->budget.chunk_size};
-
-    return pipeline->chunker->init(lane->chunker_state, &settings);
 }
 
 /* Decides how a source that has just been opened will be worked on. */
@@ -312,11 +325,9 @@ static int prepare_lane(struct mapproc_pipeline *pipeline, struct mapproc_lane *
         mapproc_io_choice_fix(&lane->io_choice, MAPPROC_ACCESS_READ);
     if (source->mappable && io == MAPPROC_IO_MMAP)
         mapproc_io_choice_fix(&lane->io_choice, MAPPROC_ACCESS_MAP);
-    if (start_chunker(pipeline, lane) != 0)
-        return mapproc_error_set(error, MAPPROC_REFUSED, 0, source->path,
-                                 "the chunker '%s' refuses the chunk size",
-                                 pipeline->chunker->name);
     result = pipeline->job->open(pipeline->context, &lane->item, error);
+    if (result == MAPPROC_OK)
+        result = mapproc_border_start(pipeline, lane, lane->item.begin, error);
     lane->planned = lane->item.begin;
     if (result == MAPPROC_OK && lane->item.note != NULL)
         mapproc_pipeline_note(pipeline, source->path, lane->item.note);
@@ -324,16 +335,20 @@ static int prepare_lane(struct mapproc_pipeline *pipeline, struct mapproc_lane *
 }
 
 /* Whether the whole source is one chunk, which its opener may as well process at once. */
-static bool is_one_chunk(const struct mapproc_pipeline *pipeline, struct mapproc_lane *lane)
+static bool is_one_chunk(struct mapproc_pipeline *pipeline, struct mapproc_lane *lane)
 {
     const struct mapproc_source *source = &lane->item.source;
-    uint64_t border = lane->item.border;
+    struct mapproc_error error;
+    size_t length;
 
-    return pipeline->job->cut == NULL && source->kind == MAPPROC_SOURCE_EXTENT &&
-           source->size <= pipeline->budget.chunk_size && lane->item.begin == 0 &&
-           (border == 0 || source->size <= border) &&
-           pipeline->chunker->next(lane->chunker_state, NULL, (size_t)source->size, true) ==
-               source->size;
+    if (pipeline->job->cut != NULL || source->kind != MAPPROC_SOURCE_EXTENT)
+        return false;
+    if (source->size == 0) /* standard input of which nothing is left */
+        return true;
+    return !pipeline->chunking.chunker->reads_data && source->size <= pipeline->budget.chunk_size &&
+           lane->item.begin == 0 &&
+           mapproc_border_find(pipeline, lane, &length, &error) == MAPPROC_OK &&
+           length == source->size;
 }
 
 static int open_source(struct mapproc_item *item, struct mapproc_error *error)
@@ -364,7 +379,8 @@ static void run_open(struct mapproc_worker *worker, struct mapproc_work *work)
     }
     work->chunk.worker = worker->number;
     if (!is_one_chunk(pipeline, lane)) {
-        (void)start_chunker(pipeline, lane); /* it has been asked for a border already */
+        /* It may have been asked for a border already. */
+        (void)mapproc_border_start(pipeline, lane, lane->item.begin, &error);
         mapproc_planner_add_lane(pipeline, lane);
         mapproc_lane_release(worker, work);
         return;
