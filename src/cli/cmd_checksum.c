@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "base/size_text.h"
 #include "cli/checksum_output.h"
+#include "cli/chunker_option.h"
 #include "cli/inputs.h"
 #include "cli/json.h"
 #include "cli/message.h"
@@ -32,6 +33,7 @@ struct settings {
     struct cli_input_options inputs;
     const char *output_path;
     bool from_disk;
+    struct cli_chunker chunker;
 };
 
 /* A run of the verb. */
@@ -169,6 +171,11 @@ static const char *apply_from_disk(void *settings, const char *value)
     return NULL;
 }
 
+static const char *apply_chunker(void *settings, const char *value)
+{
+    return cli_chunker_apply(&((struct settings *)settings)->chunker, value);
+}
+
 static char algorithm_help[ALGORITHMS_TEXT_MAX]; /* filled before it is printed */
 
 static const struct cli_option options[] = {
@@ -188,6 +195,7 @@ static const struct cli_option options[] = {
     {"null", '0', NULL, "names in FILE end with NUL", apply_null},
     {"from-disk", '\0', NULL, "drop files from the page cache first: read the medium",
      apply_from_disk},
+    {"chunker", '\0', CLI_CHUNKER_ARGUMENT, CLI_CHUNKER_HELP, apply_chunker},
     {NULL, '\0', NULL, NULL, NULL},
 };
 
@@ -301,6 +309,7 @@ static int digest_inputs(struct run *run)
     const struct mapproc_digest_settings settings = {
         .serial = mapproc_digests_any_serial(run->digests, run->digest_count),
         .from_disk = run->settings->from_disk,
+        .chunking = cli_chunker_chosen(&run->settings->chunker),
     };
     struct mapproc_error error;
     double start = now();
@@ -356,6 +365,10 @@ static int run_verb(int argc, char **argv)
         cli_print_verb_help(&cli_verb_checksum);
         return CLI_OK;
     }
+    if (settings.chunker.help) {
+        cli_chunkers_print();
+        return CLI_OK;
+    }
     status = check_settings(&settings);
     if (status != CLI_OK)
         return status;
@@ -378,6 +391,7 @@ static int run_verb(int argc, char **argv)
         return status;
     status = run_inputs(&run);
     cli_inputs_close(&run.inputs);
+    cli_chunker_close(&settings.chunker);
     return status;
 }
 
