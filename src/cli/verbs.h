@@ -8,6 +8,7 @@
 extern const struct cli_verb cli_verb_bench;
 extern const struct cli_verb cli_verb_cat;
 extern const struct cli_verb cli_verb_checksum;
+extern const struct cli_verb cli_verb_chunks;
 extern const struct cli_verb cli_verb_compare;
 extern const struct cli_verb cli_verb_compress;
 extern const struct cli_verb cli_verb_decompress;
