@@ -130,8 +130,8 @@ static bool print_histogram(const struct mapproc_chunk_stats *stats)
         char from[MAPPROC_SIZE_TEXT_MAX];
         int width = (int)((double)chunks / (double)most * BAR_WIDTH + 0.5);
 
-        good = print("  %10s  %-*.*s %" PRIu64 "\n",
-                     mapproc_size_format(UINT64_C(1) << i, from), BAR_WIDTH, width, bar, chunks);
+        good = print("  %10s  %-*.*s %" PRIu64 "\n", mapproc_size_format(UINT64_C(1) << i, from),
+                     BAR_WIDTH, width, bar, chunks);
     }
     return good;
 }
@@ -147,9 +147,9 @@ bool cli_chunk_stats_print(const struct cli_chunks_output *output,
     return print("%-10s %" PRIu64 "\n", "chunks", stats->chunks) &&
            print("%-10s %" PRIu64 " (%s)\n", "bytes", stats->bytes,
                  mapproc_size_format(stats->bytes, size)) &&
-           print("%-10s least %" PRIu64 ", average %.0f, most %" PRIu64 "; so many from:\n", "sizes",
-                 stats->chunks != 0 ? stats->least : 0, (double)stats->bytes / (double)chunks,
-                 stats->most) &&
+           print("%-10s least %" PRIu64 ", average %.0f, most %" PRIu64 "; so many from:\n",
+                 "sizes", stats->chunks != 0 ? stats->least : 0,
+                 (double)stats->bytes / (double)chunks, stats->most) &&
            print_histogram(stats) &&
            print("%-10s %s%" PRIu64 " chunks; deduplication saves %s%" PRIu64
                  " bytes (%s, %.2f %%)\n",

@@ -215,6 +215,10 @@ static int run_verb(int argc, char **argv)
 
     if (status != CLI_OK)
         return status;
+    if (settings.chunker.help) {
+        cli_chunkers_print();
+        return CLI_OK;
+    }
     if (settings.common.help) {
         cli_print_verb_help(&cli_verb_compress);
         return CLI_OK;
@@ -222,6 +226,7 @@ static int run_verb(int argc, char **argv)
     status = cli_compress_options_check(&settings, (size_t)(argc - operands));
     if (status != CLI_OK)
         return status;
+    settings.deflate.chunking = cli_chunker_chosen(&settings.chunker);
     run.output = (struct cli_compress_output){
         .json = settings.json, .verbose = settings.common.verbose, .settings = &settings.deflate};
     settings.common.job.cancel = mapproc_cancel_create();
@@ -241,6 +246,7 @@ static int run_verb(int argc, char **argv)
     status = compress_inputs(&run);
     cli_inputs_close(&run.inputs);
     cli_compress_targets_free(&settings.targets);
+    cli_chunker_close(&settings.chunker);
     return status;
 }
 

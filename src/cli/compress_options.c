@@ -52,10 +52,7 @@ static const char *apply_format(void *settings, const char *value)
 
 static const char *apply_chunker(void *settings, const char *value)
 {
-    const struct mapproc_chunker *chunker = mapproc_chunker_find(value);
-
-    ((struct cli_compress_settings *)settings)->deflate.chunker = chunker;
-    return chunker != NULL ? NULL : "is no chunker";
+    return cli_chunker_apply(&((struct cli_compress_settings *)settings)->chunker, value);
 }
 
 static const char *apply_output(void *settings, const char *value)
@@ -176,7 +173,7 @@ const struct cli_option cli_compress_options[] = {
     {"chunk-size", '\0', "SIZE",
      "bytes per gzip member, 1K to 1G (default 3840K); decides on what the output is",
      apply_chunk_size},
-    {"chunker", '\0', "NAME", "how to cut files into members (default fixed)", apply_chunker},
+    {"chunker", '\0', CLI_CHUNKER_ARGUMENT, CLI_CHUNKER_HELP, apply_chunker},
     {"output", 'o', "PATH", "write to PATH: a file, or a directory for a tree or several FILEs",
      apply_output},
     {"stdout", 'c', NULL, "write to standard output", apply_stdout},

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "cli/chunker_option.h"
 #include "cli/compress_targets.h"
 #include "cli/inputs.h"
 #include "cli/options.h"
@@ -16,6 +17,7 @@ struct cli_compress_settings {
     struct mapproc_deflate_settings deflate;
     struct cli_compress_targets targets;
     struct cli_input_options inputs;
+    struct cli_chunker chunker;
     bool json;
 };
 

@@ -22,11 +22,9 @@ const char *malloc_conf = "narenas:1";
 #endif
 
 static const struct cli_verb *const verbs[] = {
-    &cli_verb_checksum, &cli_verb_verify,     &cli_verb_compare,
-    &cli_verb_compress, &cli_verb_decompress, &cli_verb_cat,
-    &cli_verb_list,     &cli_verb_info,       &cli_verb_bench,
-    &cli_verb_checksum, &cli_verb_verify, &cli_verb_compare,
-    &cli_verb_chunks,   &cli_verb_info,   &cli_verb_bench,
+    &cli_verb_checksum,   &cli_verb_verify, &cli_verb_compare, &cli_verb_compress,
+    &cli_verb_decompress, &cli_verb_cat,    &cli_verb_list,    &cli_verb_chunks,
+    &cli_verb_info,       &cli_verb_bench,
 };
 
 enum { VERBS = sizeof(verbs) / sizeof(verbs[0]) };

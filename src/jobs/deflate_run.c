@@ -35,7 +35,8 @@ struct run {
     unsigned workers;
 
     /* What holes become. */
-    uint8_t *zeros; /* a chunk of them, which take no memory */
+    size_t most;    /* bytes of the largest chunk */
+    uint8_t *zeros; /* so many of them, which take no memory */
     pthread_mutex_t hole_lock;
     uint8_t *hole_bytes; /* the members of a whole chunk of them; NULL: not made yet */
     size_t hole_size;
@@ -341,8 +342,22 @@ static void free_run(struct run *run)
         mapproc_member_tools_free(&run->rule, &run->tools[i]);
     free(run->tools);
     free(run->hole_bytes);
-    (void)munmap(run->zeros, run->options.chunk_size);
+    (void)munmap(run->zeros, run->most);
     (void)pthread_mutex_destroy(&run->hole_lock);
+}
+
+/* Finds out the most that a chunk can have. */
+static int find_most(struct run *run, struct mapproc_error *error)
+{
+    int result = MAPPROC_OK;
+
+    run->most = 0;
+    if (run->settings.chunking != NULL)
+        result = mapproc_chunking_most(run->settings.chunking, run->options.chunk_size, &run->most,
+                                       error);
+    if (run->most < run->options.chunk_size)
+        run->most = run->options.chunk_size;
+    return result;
 }
 
 int mapproc_deflate_run(const struct mapproc_deflate_client *client,
@@ -351,7 +366,6 @@ int mapproc_deflate_run(const struct mapproc_deflate_client *client,
 {
     struct run run = {
         .client = client, .settings = *settings, .hole_lock = PTHREAD_MUTEX_INITIALIZER};
-    const struct mapproc_chunker *chunker = settings->chunker;
     int result;
 
     if (options != NULL)
@@ -361,12 +375,13 @@ int mapproc_deflate_run(const struct mapproc_deflate_client *client,
     run.rule = (struct mapproc_member_rule){.form = settings->form, .verify = run.settings.verify};
     run.rule.codec = mapproc_deflate_codec(settings, &run.rule.codec_level);
     mapproc_crc_kernels_prepare();
-    run.zeros = mmap(NULL, run.options.chunk_size, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    result = find_most(&run, error);
+    if (result != MAPPROC_OK)
+        return result;
+    run.zeros = mmap(NULL, run.most, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (run.zeros == MAP_FAILED)
         return mapproc_error_set(error, MAPPROC_FAILED, errno, NULL, "cannot compress");
-    result = mapproc_pipeline_run(&deflate_job, &run,
-                                  chunker != NULL ? chunker : mapproc_chunker_find("fixed"),
-                                  &run.options, error);
+    result = mapproc_pipeline_run_cut(&deflate_job, &run, settings->chunking, &run.options, error);
     free_run(&run);
     return result;
 }

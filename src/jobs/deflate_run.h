@@ -5,7 +5,6 @@
 
 #include <stdbool.h>
 
-#include "chunkers/chunker.h"
 #include "codec/codec.h"
 #include "digest/digest.h"
 #include "format/piece_list.h"
@@ -15,6 +14,7 @@
 #include "memory/limits.h"
 #include "memory/topology.h"
 #include "pipeline/budget.h"
+#include "pipeline/chunking.h"
 
 enum {
     /*
@@ -73,12 +73,12 @@ struct mapproc_deflate_client {
 
 struct mapproc_deflate_settings {
     enum mapproc_member_form form;
-    int level;                             /* 0 to MAPPROC_LEVEL_MAX */
-    const struct mapproc_codec *codec;     /* NULL: the one for the level */
-    const struct mapproc_chunker *chunker; /* NULL: chunks of one size */
-    bool verify;                           /* inflate all that was compressed again, and compare */
-    bool digest;                           /* tell the digest of what was read */
-    bool force; /* replace what is there; take sources that have several names */
+    int level;                               /* 0 to MAPPROC_LEVEL_MAX */
+    const struct mapproc_codec *codec;       /* NULL: the one for the level */
+    const struct mapproc_chunking *chunking; /* borrowed; NULL: chunks of one size */
+    bool verify; /* inflate all that was compressed again, and compare */
+    bool digest; /* tell the digest of what was read */
+    bool force;  /* replace what is there; take sources that have several names */
 
     /* Remove a source when its output, and all that goes with it, is safely on the disk. Implies
      * `verify`. Not with standard input or output. */
