@@ -97,6 +97,33 @@ cp --sparse=never part2 part3
 rm -f part2 part3 sparse.gz
 done_test 'the same bytes for any number of threads, any way to read, pipes and holes'
 
+# What each member has ends where the chunker said.
+for chunker in lines:limit=300K records:size=1000,header=10 cdc:avg=16K sparse; do
+    run "$MAPPROC" compress -1 --chunk-size 100K --chunker "$chunker" -c text
+    expect_status 0
+    cp "$out" cut.gz
+    expect_gives_back cut.gz text
+    "$MAPPROC" compress -1 --chunk-size 100K --chunker "$chunker" -j1 -c - <text | cmp -s - cut.gz ||
+        problem "$chunker: a pipe gives other bytes"
+    python3 - cut.gz "${chunker%%:*}" <<'PYTHON' || problem "$chunker: members are not whole"
+import sys, zlib
+data, whole = open(sys.argv[1], 'rb').read(), {'lines': lambda d: d.endswith(b'\n'),
+    'records': lambda d: len(d) % 1000 == 0}.get(sys.argv[2], lambda d: True)
+members = []
+while data:
+    d = zlib.decompressobj(31)
+    members.append(d.decompress(data))
+    data = d.unused_data
+members = members[:-1]  # the end mark
+if sys.argv[2] == 'records':
+    members[0] = members[0][10:]
+sys.exit(not (len(members) > 3 and all(whole(m) for m in members[:-1])))
+PYTHON
+done
+run "$MAPPROC" compress --chunker help
+expect_status 0
+done_test 'members end where a chunker says'
+
 # --- names ---------------------------------------------------------------------------------------
 
 run "$MAPPROC" compress text one
