@@ -80,6 +80,9 @@ MAPPROC_API void mapproc_cancel_free(struct mapproc_cancel *cancel);
 /* Asks all jobs that hold the token to stop. Safe in a signal handler and from any thread. */
 MAPPROC_API void mapproc_cancel_request(struct mapproc_cancel *cancel);
 
+/* What a job tells about itself while it runs: see mapproc_progress.h. Made by the program only. */
+struct mapproc_progress;
+
 /* Options of a job. A struct of zeros asks for the defaults. */
 struct mapproc_options {
     /* Worker threads, to 4096; 0: one per usable CPU, but not more than the cgroup's CPU quota
@@ -104,6 +107,8 @@ struct mapproc_options {
      * worker thread, never two at once. May be NULL. */
     void (*note)(void *user, const char *path, const char *text);
     void *note_user;
+
+    struct mapproc_progress *progress; /* borrowed; NULL: nothing is told or limited */
 };
 
 /* One digest of a source. Valid during the report call only. */

@@ -11,6 +11,7 @@
 
 #include "input/fault_guard.h"
 #include "pipeline/lane.h"
+#include "pipeline/pace.h"
 
 static void insert_done(struct mapproc_lane *lane, struct mapproc_work *work)
 {
@@ -95,8 +96,11 @@ void mapproc_commit_chunk(struct mapproc_worker *worker, struct mapproc_work *wo
 
         lane->done = work->next;
         (void)pthread_mutex_unlock(&pipeline->lock);
-        if (good)
+        if (good) {
+            work->holder = worker;
             commit_one(pipeline, work);
+            mapproc_pace_commit(work);
+        }
         mapproc_lane_release(worker, work);
         (void)pthread_mutex_lock(&pipeline->lock);
         lane->next_commit++;

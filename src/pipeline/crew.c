@@ -98,26 +98,30 @@ int mapproc_crew_start(struct mapproc_pipeline *pipeline, struct mapproc_error *
     return MAPPROC_OK;
 }
 
-/* Waits until the last worker has left, passing a cancellation on to all. */
+/* Waits until the last worker has left, passing a cancellation on to all, whether it comes from the
+ * caller or from who watches the job. */
 static void wait_for_workers(struct mapproc_pipeline *pipeline)
 {
     const struct mapproc_cancel *cancel = pipeline->options->cancel;
+    const struct mapproc_progress *progress = pipeline->progress;
     struct pollfd fds[] = {
         {.fd = pipeline->done_fd, .events = POLLIN},
         {.fd = cancel != NULL ? mapproc_cancel_fd(cancel) : -1, .events = POLLIN},
+        {.fd = progress != NULL ? mapproc_progress_cancel_fd(progress) : -1, .events = POLLIN},
     };
 
     while (fds[0].revents == 0) {
         if (poll(fds, sizeof(fds) / sizeof(fds[0]), -1) < 0)
-            fds[0].revents = fds[1].revents = 0; /* EINTR: look again */
-        if (fds[1].revents != 0) {
+            fds[0].revents = fds[1].revents = fds[2].revents = 0; /* EINTR: look again */
+        if (fds[1].revents != 0 || fds[2].revents != 0) {
             struct mapproc_error reason;
 
             (void)mapproc_error_set(&reason, MAPPROC_CANCELLED, 0, NULL, "cancelled");
             (void)pthread_mutex_lock(&pipeline->lock);
             mapproc_pipeline_stop(pipeline, &reason);
             (void)pthread_mutex_unlock(&pipeline->lock);
-            fds[1].fd = -1;
+            fds[1].fd = fds[2].fd = -1;
+            fds[1].revents = fds[2].revents = 0;
         }
     }
 }

@@ -166,4 +166,16 @@ struct mapproc_job {
     void (*discard)(void *job, struct mapproc_item *item);
 };
 
+/*
+ * For a job that reads an `unread` chunk itself, from process() or commit(), in a loop: `bytes`
+ * more of the source are done. Waits here while the job is paused, or as long as the limit of its
+ * rate wants it. False if the run is stopping, and nothing more is wanted. Some 64 KiB to 1 MiB at
+ * a time are right. What was not told by the end of commit() is counted then. All other chunks are
+ * counted and held back by the pipeline. Not in the fault guard, and with no lock held.
+ */
+bool mapproc_job_advance(struct mapproc_chunk *chunk, uint64_t bytes);
+
+/* For a job that makes output: so many more bytes of it. From any operation, best once a chunk. */
+void mapproc_job_add_output(const struct mapproc_item *item, uint64_t bytes);
+
 #endif

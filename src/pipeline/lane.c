@@ -3,6 +3,7 @@
 #include "pipeline/lane.h"
 
 #include "pipeline/border.h"
+#include "pipeline/pace.h"
 #include "pipeline/work.h"
 
 void mapproc_lane_end(struct mapproc_pipeline *pipeline, struct mapproc_lane *lane)
@@ -58,6 +59,8 @@ static void report_finished(struct mapproc_worker *worker)
         struct mapproc_error reason = {.code = MAPPROC_OK};
 
         (void)pthread_mutex_unlock(&pipeline->lock);
+        if (pipeline->progress != NULL)
+            mapproc_progress_source_reported(pipeline->progress, lane->error.code != MAPPROC_OK);
         reason.code = pipeline->job->report(pipeline->context, &lane->item,
                                             lane->error.code != MAPPROC_OK ? &lane->error : NULL);
         (void)pthread_mutex_lock(&pipeline->lock);
@@ -81,6 +84,7 @@ void mapproc_lane_settle(struct mapproc_worker *worker, struct mapproc_lane *lan
         return;
     lane->completing = true;
     (void)pthread_mutex_unlock(&pipeline->lock);
+    mapproc_pace_end_source(lane);
     close_lane(pipeline, lane);
     (void)pthread_mutex_lock(&pipeline->lock);
     lane->finished = true;
@@ -95,11 +99,13 @@ void mapproc_lane_release(struct mapproc_worker *worker, struct mapproc_work *wo
     struct mapproc_pipeline *pipeline = worker->pipeline;
     struct mapproc_lane *lane = mapproc_lane_of(work);
     bool opened = work->task == MAPPROC_TASK_OPEN;
+    uint64_t counted = work->counted;
 
     mapproc_window_put(pipeline, lane, work->window);
     mapproc_work_free(worker, work);
     (void)pthread_mutex_lock(&pipeline->lock);
     lane->in_flight--;
+    lane->counted += counted;
     pipeline->in_flight--;
     pipeline->opening -= opened;
     pipeline->releases++;

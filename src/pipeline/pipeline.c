@@ -12,6 +12,7 @@
  *      nodes steal.
  *   3. The worker populates the chunk's part of its window, or reads it, and lets the job process
  *      it, in any order, inside the fault guard (worker.c). A fault fails the source, not the run.
+ *      Between two steps the worker tells what it has done, and may be held back (pace.c).
  *   4. The processed chunk goes back into file order (commit.c): whoever finishes the lowest
  *      unfinished number commits it and all finished successors.
  *   5. The descriptor goes back to the slab, scratch to the arena. With its last chunk a window is
@@ -25,7 +26,7 @@
  *
  * Files call one another in one direction, but for stop and note, which are here and open to all:
  *
- *     pipeline, cancel -> worker -> planner, commit -> cutter, lane -> border, work, queue
+ *     pipeline, cancel -> worker -> planner, commit -> cutter, lane -> border, work, pace, queue
  *     border -> view, chunking -> chunker_plugin        work -> io_choice
  */
 #include "pipeline/pipeline.h"
@@ -59,6 +60,8 @@ void mapproc_pipeline_stop(struct mapproc_pipeline *pipeline, const struct mappr
     written = write(pipeline->wake_fd, &one, sizeof(one));
     (void)written; /* an eventfd with room: cannot fail */
     (void)pthread_cond_broadcast(&pipeline->changed);
+    if (pipeline->progress != NULL)
+        mapproc_limiter_wake(mapproc_progress_limiter(pipeline->progress));
 }
 
 void mapproc_pipeline_note(struct mapproc_pipeline *pipeline, const char *path, const char *text)
@@ -299,6 +302,7 @@ int mapproc_pipeline_run_cut(const struct mapproc_job *job, void *context,
     };
     int result;
 
+    pipeline.progress = pipeline.options->progress;
     if (chunking != NULL)
         pipeline.chunking = *chunking;
     else
@@ -338,10 +342,14 @@ int mapproc_pipeline_run_cut(const struct mapproc_job *job, void *context,
         goto destroy_views;
     if (job->start != NULL)
         result = job->start(context, pipeline.budget.workers, error);
+    if (result == MAPPROC_OK && pipeline.progress != NULL)
+        mapproc_progress_begin_run(pipeline.progress);
     if (result == MAPPROC_OK)
         result = mapproc_crew_start(&pipeline, error);
     if (result == MAPPROC_OK) {
         mapproc_crew_join(&pipeline);
+        if (pipeline.progress != NULL)
+            mapproc_progress_end_run(pipeline.progress);
         discard_leftovers(&pipeline);
         result = pipeline.error.code;
         if (result != MAPPROC_OK && error != NULL)

@@ -104,11 +104,14 @@ static struct mapproc_lane *make_lane(struct mapproc_worker *worker,
         return NULL;
     *lane = (struct mapproc_lane){
         .item = {.source = {.fd = -1, .kind = MAPPROC_SOURCE_STREAM}, .wake_fd = pipeline->wake_fd},
+        .pipeline = pipeline,
         .in_flight = 1,
     };
     result = pipeline->job->next(pipeline->context, &lane->item, &error);
     if (result > 0) {
         lane->index = pipeline->planned_lanes++;
+        if (pipeline->progress != NULL)
+            mapproc_progress_source_taken(pipeline->progress);
         return lane;
     }
     mapproc_magazine_free(&worker->lanes, lane);
@@ -197,8 +200,11 @@ static void plan_failed(struct mapproc_worker *worker, struct mapproc_lane *lane
     } else {
         pipeline->opening--;
     }
-    if (obstacle == MAPPROC_OBSTACLE_EXHAUSTED)
+    if (obstacle == MAPPROC_OBSTACLE_EXHAUSTED) {
         pipeline->exhausted = true;
+        if (pipeline->progress != NULL)
+            mapproc_progress_all_taken(pipeline->progress);
+    }
     if (obstacle == MAPPROC_OBSTACLE_FINISHED || obstacle == MAPPROC_OBSTACLE_FAULTY) {
         if (obstacle == MAPPROC_OBSTACLE_FAULTY)
             mapproc_lane_fail(pipeline, lane, &lane->cut_error);

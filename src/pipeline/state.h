@@ -20,6 +20,7 @@
 #include "pipeline/queue.h"
 #include "pipeline/route.h"
 #include "pipeline/view.h"
+#include "progress/progress.h"
 
 enum {
     /* Bytes between two looks at the cancellation, and what one populate call brings in. */
@@ -58,13 +59,18 @@ struct mapproc_work {
     struct mapproc_window *window; /* NULL if not mapped */
     void *buffer;                  /* for the chunk's bytes if they are read and kept, or NULL */
     struct mapproc_work *next;     /* in a queue or among the done: under the lock */
+    struct mapproc_worker *holder; /* whose hands it is in, while it is in any */
+    uint64_t counted;              /* bytes of it that count as done */
 };
 
 /* A source with what the job need not see. */
 struct mapproc_lane {
     struct mapproc_item item; /* first, so that one can be had from the other */
-    uint64_t index;           /* among the sources */
-    bool has_stdin;           /* it is the one that reads standard input */
+    struct mapproc_pipeline *pipeline;
+    uint64_t index; /* among the sources */
+    bool has_stdin; /* it is the one that reads standard input */
+    bool announced; /* its progress is told of */
+    uint64_t total; /* bytes that it is to have, as told; of a stream 0 at first */
 
     /* The planner's, written by the opening worker before `cuttable` is set. */
     uint64_t planned;     /* bytes cut into chunks so far */
@@ -92,6 +98,7 @@ struct mapproc_lane {
     bool completing;            /* some worker checks and closes it */
     bool finished;              /* ready to be reported */
     unsigned in_flight;         /* its chunks from planning to release */
+    uint64_t counted;           /* bytes of the chunks released that count as done */
     uint64_t next_commit;       /* number of the chunk to be committed next */
     struct mapproc_work *done;  /* processed and not yet committed, by rising number */
     struct mapproc_error error; /* code MAPPROC_OK while all is well; the lowest offset wins */
@@ -106,9 +113,10 @@ struct mapproc_worker {
     pthread_t thread;
     struct mapproc_magazine works; /* descriptors at hand without a lock */
     struct mapproc_magazine lanes;
-    void *buffer;   /* MAPPROC_STEP_READ bytes of its node */
-    uint64_t bytes; /* processed */
-    uint64_t taken; /* of them, from the queues of other nodes */
+    void *buffer;                       /* MAPPROC_STEP_READ bytes of its node */
+    uint64_t bytes;                     /* processed */
+    uint64_t taken;                     /* of them, from the queues of other nodes */
+    struct mapproc_progress_line *line; /* where it tells what it does, or NULL */
 };
 
 struct mapproc_pipeline {
@@ -117,6 +125,7 @@ struct mapproc_pipeline {
     void *context;
     struct mapproc_chunking chunking;
     const struct mapproc_options *options;
+    struct mapproc_progress *progress; /* or NULL */
     struct mapproc_topology topology;
     struct mapproc_budget budget;
     struct mapproc_placement placement;

@@ -11,6 +11,7 @@
 #include "pipeline/border.h"
 #include "pipeline/commit.h"
 #include "pipeline/lane.h"
+#include "pipeline/pace.h"
 #include "pipeline/planner.h"
 #include "pipeline/work.h"
 
@@ -108,6 +109,7 @@ static void process_copy(struct mapproc_pipeline *pipeline, struct mapproc_work 
 {
     work->chunk.data = work->buffer;
     pipeline->job->process(pipeline->context, &work->chunk, 0, work->buffer, work->chunk.length);
+    (void)mapproc_pace_step(work, work->chunk.length);
 }
 
 static void process_mapped(struct mapproc_pipeline *pipeline, struct mapproc_work *work)
@@ -118,7 +120,8 @@ static void process_mapped(struct mapproc_pipeline *pipeline, struct mapproc_wor
 
     work->chunk.data = data;
     for (size_t position = 0; position < work->chunk.length; position += n) {
-        n = (size_t)mapproc_min_u64(work->chunk.length - position, MAPPROC_STEP_MAPPED);
+        n = (size_t)mapproc_min_u64(work->chunk.length - position,
+                                    mapproc_pace_step_size(pipeline, MAPPROC_STEP_MAPPED));
         if (is_moot(pipeline, work))
             return;
         /* One call for all that must come from the device keeps it busier than faults do; but what
@@ -128,6 +131,8 @@ static void process_mapped(struct mapproc_pipeline *pipeline, struct mapproc_wor
             mapproc_mapping_populate(data + position, n);
         if (!(copies ? copy_step : process_step)(pipeline, work, position, data + position, n))
             return;
+        if (!copies)
+            (void)mapproc_pace_step(work, n); /* a run that stops is noticed above */
     }
     if (copies)
         process_copy(pipeline, work);
@@ -146,7 +151,8 @@ static void process_read(struct mapproc_worker *worker, struct mapproc_work *wor
     for (size_t position = 0; position < chunk->length; position += n) {
         uint8_t *to = work->buffer != NULL ? (uint8_t *)work->buffer + position : worker->buffer;
 
-        n = (size_t)mapproc_min_u64(chunk->length - position, MAPPROC_STEP_READ);
+        n = (size_t)mapproc_min_u64(chunk->length - position,
+                                    mapproc_pace_step_size(pipeline, MAPPROC_STEP_READ));
         if (is_moot(pipeline, work))
             return;
         if (mapproc_source_read_at(&lane->item.source, chunk->offset + position, to, n, &error) !=
@@ -154,8 +160,10 @@ static void process_read(struct mapproc_worker *worker, struct mapproc_work *wor
             fail_lane(pipeline, lane, &error);
             return;
         }
-        if (!pipeline->job->copies)
+        if (!pipeline->job->copies) {
             (void)process_step(pipeline, work, position, to, n);
+            (void)mapproc_pace_step(work, n);
+        }
     }
     if (pipeline->job->copies)
         process_copy(pipeline, work);
@@ -183,6 +191,7 @@ static void run_hole(struct mapproc_worker *worker, struct mapproc_work *work)
 
     if (!is_moot(pipeline, work))
         pipeline->job->process_hole(pipeline->context, &work->chunk);
+    mapproc_pace_skip(work, work->chunk.length);
     count_bytes(worker, work);
     mapproc_commit_chunk(worker, work);
 }
@@ -306,8 +315,10 @@ static void run_stream(struct mapproc_worker *worker, struct mapproc_work *work)
         more = read_stream(pipeline, work, wanted);
     mapproc_planner_stream_read(pipeline, mapproc_lane_of(work), chunk->length, !more);
     chunk->data = work->buffer;
-    if (chunk->length > 0 && !chunk->cut.unread)
+    if (chunk->length > 0 && !chunk->cut.unread) {
         (void)process_step(pipeline, work, 0, chunk->data, chunk->length);
+        (void)mapproc_pace_step(work, chunk->length);
+    }
     count_bytes(worker, work);
     mapproc_commit_chunk(worker, work);
 }
@@ -377,6 +388,7 @@ static void run_open(struct mapproc_worker *worker, struct mapproc_work *work)
         mapproc_lane_release(worker, work);
         return;
     }
+    mapproc_pace_begin_source(lane);
     work->chunk.worker = worker->number;
     if (!is_one_chunk(pipeline, lane)) {
         /* It may have been asked for a border already. */
@@ -413,8 +425,15 @@ void *mapproc_worker_main(void *argument)
     mapproc_placement_enter(&pipeline->placement, worker->node);
     mapproc_magazine_init(&worker->works, &pipeline->works);
     mapproc_magazine_init(&worker->lanes, &pipeline->lanes);
-    while ((work = mapproc_planner_take(worker)) != NULL)
+    if (pipeline->progress != NULL)
+        worker->line = mapproc_progress_line(pipeline->progress, worker->number,
+                                             pipeline->topology.nodes[worker->node].number);
+    mapproc_pace_idle(worker);
+    while ((work = mapproc_planner_take(worker)) != NULL) {
+        mapproc_pace_take(worker, work);
         tasks[work->task](worker, work);
+        mapproc_pace_idle(worker);
+    }
     mapproc_magazine_flush(&worker->works);
     mapproc_magazine_flush(&worker->lanes);
 
