@@ -13,6 +13,7 @@
 #include "cli/checksum_output.h"
 #include "cli/chunker_option.h"
 #include "cli/inputs.h"
+#include "cli/job_progress.h"
 #include "cli/json.h"
 #include "cli/message.h"
 #include "cli/options.h"
@@ -343,10 +344,14 @@ static int run_inputs(struct run *run)
         status = cli_checksum_output_begin(&settings->output, run->digests, run->digest_count);
     if (status == CLI_OK)
         status = cli_inputs_check(&run->inputs);
+    if (status == CLI_OK)
+        status = cli_progress_begin(&cli_verb_checksum, &settings->common, 1);
     if (status != CLI_OK) {
         cli_output_discard();
         return status;
     }
+    if (!settings->inputs.recursive && settings->inputs.files_from == NULL)
+        cli_progress_expect_files(&settings->common, run->inputs.operands, run->inputs.count);
     return digest_inputs(run);
 }
 

@@ -8,6 +8,7 @@
 
 #include "base/size_text.h"
 #include "cli/compare_output.h"
+#include "cli/job_progress.h"
 #include "cli/json.h"
 #include "cli/message.h"
 #include "cli/options.h"
@@ -189,6 +190,9 @@ static int run(int argc, char **argv)
     cli_signals_cancel(job->cancel);
     if (settings.common.verbose)
         job->note = note;
+    status = cli_progress_begin(&cli_verb_compare, &settings.common, 1);
+    if (status != CLI_OK)
+        return status;
     status = settings.manifest ? compare_lists(&settings, &output, &error)
                                : compare_files(&settings, &output, &error);
     if (error.code != MAPPROC_OK && error.what[0] != '\0') {

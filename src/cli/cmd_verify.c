@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "cli/job_progress.h"
 #include "cli/json.h"
 #include "cli/message.h"
 #include "cli/options.h"
@@ -17,6 +18,7 @@
 #include "cli/verify_output.h"
 #include "jobs/digest_run.h"
 #include "jobs/verify.h"
+#include "progress/progress.h"
 
 struct settings {
     struct cli_common common; /* first: see cli_parse_options() */
@@ -185,6 +187,8 @@ static int report(void *user, const struct mapproc_verified *verified)
     if (verified->verdict == MAPPROC_VERDICT_MISSING && run->settings->ignore_missing)
         return MAPPROC_OK;
     raise_status(run, status_of(verified));
+    if (verified->verdict != MAPPROC_VERDICT_GOOD && verified->error == NULL)
+        mapproc_progress_add_errors(run->settings->common.job.progress, 1);
     cli_verify_count(&run->counts, verified);
     return cli_verify_output_add(&run->settings->output, verified);
 }
@@ -335,6 +339,8 @@ static int run_verb(int argc, char **argv)
     status = cli_verify_output_begin(&settings.output); /* its file is named from here */
     if (status == CLI_OK)
         status = change_directory(&settings);
+    if (status == CLI_OK)
+        status = cli_progress_begin(&cli_verb_verify, &settings.common, (unsigned)count);
     if (status == CLI_OK)
         status = check_lists(&run, lists, count);
     cli_verify_output_close(&settings.output);

@@ -7,9 +7,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cli/job_progress.h"
 #include "cli/malloc_stats.h"
 #include "cli/message.h"
 #include "cli/output.h"
+#include "cli/progress_bar.h"
+#include "cli/signals.h"
 #include "cli/verbs.h"
 
 #ifdef MAPPROC_JEMALLOC
@@ -24,7 +27,7 @@ const char *malloc_conf = "narenas:1";
 static const struct cli_verb *const verbs[] = {
     &cli_verb_checksum,   &cli_verb_verify, &cli_verb_compare, &cli_verb_compress,
     &cli_verb_decompress, &cli_verb_cat,    &cli_verb_list,    &cli_verb_chunks,
-    &cli_verb_info,       &cli_verb_bench,
+    &cli_verb_watch,      &cli_verb_ctl,    &cli_verb_info,    &cli_verb_bench,
 };
 
 enum { VERBS = sizeof(verbs) / sizeof(verbs[0]) };
@@ -55,6 +58,12 @@ static void open_standard_descriptors(void)
             _exit(CLI_FAILED);
 }
 
+static int run_verb(const struct cli_verb *verb, int argc, char **argv)
+{
+    cli_signals_report(verb->name);
+    return verb->run(argc, argv);
+}
+
 static int run(int argc, char **argv)
 {
     if (argc < 2) {
@@ -71,7 +80,7 @@ static int run(int argc, char **argv)
     }
     for (size_t i = 0; i < VERBS; i++)
         if (strcmp(argv[1], verbs[i]->name) == 0)
-            return verbs[i]->run(argc - 1, argv + 1);
+            return run_verb(verbs[i], argc - 1, argv + 1);
     return cli_print_usage_error(NULL, argv[1],
                                  argv[1][0] == '-' ? "unknown option" : "unknown verb");
 }
@@ -81,7 +90,10 @@ int main(int argc, char **argv)
     int status;
 
     open_standard_descriptors();
-    status = cli_output_finish(run(argc, argv));
+    status = run(argc, argv);
+    cli_bar_stop();
+    status = cli_output_finish(status);
+    cli_progress_end(status);
     cli_malloc_stats_print();
     return status;
 }

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/quote.h"
+#include "cli/progress_bar.h"
 
 /* The name in quotes, in memory that the caller frees. NULL without memory. */
 static char *quote(const char *name)
@@ -25,10 +26,12 @@ static void print_line(const char *name, const char *what, const char *why)
 {
     char *quoted = name != NULL ? quote(name) : NULL;
 
+    cli_bar_hold();
     (void)fflush(stdout); /* on a terminal, what was said before comes first */
     (void)fprintf(stderr, "mapproc: %s%s%s%s%s%s\n", quoted != NULL ? quoted : "",
                   name != NULL ? ": " : "", what, why != NULL ? " (" : "", why != NULL ? why : "",
                   why != NULL ? ")" : "");
+    cli_bar_let_go();
     free(quoted);
 }
 

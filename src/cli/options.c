@@ -137,6 +137,65 @@ static const char *apply_io(void *settings, const char *value)
     return NULL;
 }
 
+bool cli_rate_parse(const char *text, uint64_t *rate)
+{
+    size_t length = strlen(text);
+    char number[32];
+
+    if (length > 2 && strcmp(text + length - 2, "/s") == 0)
+        length -= 2;
+    if (length >= sizeof(number))
+        return false;
+    memcpy(number, text, length);
+    number[length] = '\0';
+    return mapproc_size_parse(number, rate) && *rate >= MAPPROC_LIMIT_RATE_MIN &&
+           *rate <= MAPPROC_LIMIT_RATE_MAX;
+}
+
+static const char *apply_limit_rate(void *settings, const char *value)
+{
+    struct cli_common *common = settings;
+
+    return cli_rate_parse(value, &common->limit_rate) ? NULL : "must be a size of at least 1K";
+}
+
+static const char *apply_progress(void *settings, const char *value)
+{
+    static const char *const names[] = {
+        [CLI_BAR_AUTO] = "auto",
+        [CLI_BAR_ALWAYS] = "always",
+        [CLI_BAR_NEVER] = "never",
+    };
+    struct cli_common *common = settings;
+    int when = find_word(names, sizeof(names) / sizeof(names[0]), value);
+
+    if (when < 0)
+        return "must be auto, always or never";
+    common->bar = (enum cli_bar_when)when;
+    return NULL;
+}
+
+static const char *apply_job_name(void *settings, const char *value)
+{
+    struct cli_common *common = settings;
+
+    if (value[0] == '\0' || value[strspn(value, "0123456789")] == '\0')
+        return "must not be a number, or empty";
+    if (strlen(value) >= sizeof(((struct mapproc_progress_header *)NULL)->name))
+        return "must have less than 72 bytes";
+    common->job_name = value;
+    return NULL;
+}
+
+static const char *apply_no_publish(void *settings, const char *value)
+{
+    struct cli_common *common = settings;
+
+    (void)value;
+    common->no_publish = true;
+    return NULL;
+}
+
 const struct cli_option cli_common_options[] = {
     {"threads", 'j', "N", "worker threads (default: one per usable CPU)", apply_threads},
     {"cpus", '\0', "LIST", "use these CPUs only, such as 0-3,8", apply_cpus},
@@ -145,6 +204,11 @@ const struct cli_option cli_common_options[] = {
     {"chunk-size", '\0', "SIZE", "bytes per unit of work, 1K to 1G (default 1M or less)",
      apply_chunk_size},
     {"io", '\0', "HOW", "auto, mmap or read (default auto)", apply_io},
+    {"limit-rate", '\0', "SIZE", "do not read more bytes than SIZE per second", apply_limit_rate},
+    {"progress", '\0', "WHEN", "a bar on standard error: auto, always or never (default auto)",
+     apply_progress},
+    {"job-name", '\0', "NAME", "what the job is called by watch and ctl", apply_job_name},
+    {"no-publish", '\0', NULL, "do not let watch and ctl see the job", apply_no_publish},
     {"quiet", 'q', NULL, "print nothing but results and errors (the default): undoes -v",
      apply_quiet},
     {"verbose", 'v', NULL, "also print notes and a summary to standard error", apply_verbose},

@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 
+#include "cli/progress_bar.h"
 #include "mapproc.h"
 
 /* What the options of every verb set. Embedded as the first member of each verb's settings. */
@@ -12,6 +13,12 @@ struct cli_common {
     struct mapproc_options job;
     bool verbose;
     bool help;
+
+    /* For cli_progress_begin(). */
+    uint64_t limit_rate; /* bytes per second; 0: no limit */
+    enum cli_bar_when bar;
+    const char *job_name; /* or NULL */
+    bool no_publish;
 };
 
 /* Instead of a letter: the option is a number, such as -12, and has no long name. `name` is what
@@ -48,6 +55,9 @@ extern const struct cli_option cli_common_options[];
  */
 int cli_parse_options(const struct cli_verb *verb, int argc, char **argv, void *settings,
                       int *operands);
+
+/* Reads "200M/s" or "200M": bytes per second, as a job takes them. False if it is no such text. */
+bool cli_rate_parse(const char *text, uint64_t *rate);
 
 /* Prints the verb's help to standard output. */
 void cli_print_verb_help(const struct cli_verb *verb);

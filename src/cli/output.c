@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "cli/message.h"
+#include "cli/progress_bar.h"
 #include "cli/signals.h"
 #include "output/atomic_file.h"
 
@@ -95,9 +96,11 @@ void cli_output_fail(int error)
 
 static void write_to_standard_output(const char *text, size_t length, bool flush)
 {
+    cli_bar_hold();
     errno = 0;
     if (fwrite(text, 1, length, stdout) != length || (flush && fflush(stdout) != 0))
         cli_output_fail(errno != 0 ? errno : EIO);
+    cli_bar_let_go();
 }
 
 static bool write_to_file(const char *text, size_t length)

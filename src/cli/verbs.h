@@ -12,8 +12,10 @@ extern const struct cli_verb cli_verb_chunks;
 extern const struct cli_verb cli_verb_compare;
 extern const struct cli_verb cli_verb_compress;
 extern const struct cli_verb cli_verb_decompress;
+extern const struct cli_verb cli_verb_ctl;
 extern const struct cli_verb cli_verb_info;
 extern const struct cli_verb cli_verb_list;
 extern const struct cli_verb cli_verb_verify;
+extern const struct cli_verb cli_verb_watch;
 
 #endif

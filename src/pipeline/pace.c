@@ -12,8 +12,6 @@
 
 #include "base/checked.h"
 
-enum { STEP_LEAST = 64 << 10 };
-
 void mapproc_pace_idle(struct mapproc_worker *worker)
 {
     if (worker->line != NULL)
@@ -56,10 +54,12 @@ void mapproc_pace_end_source(struct mapproc_lane *lane)
 
 size_t mapproc_pace_step_size(const struct mapproc_pipeline *pipeline, size_t usual)
 {
-    return pipeline->progress != NULL &&
-                   mapproc_limiter_holds(mapproc_progress_limiter(pipeline->progress))
-               ? STEP_LEAST
-               : usual;
+    size_t step;
+
+    if (pipeline->progress == NULL)
+        return usual;
+    step = mapproc_limiter_step(mapproc_progress_limiter(pipeline->progress));
+    return step != 0 && step < usual ? step : usual;
 }
 
 /* Counts bytes of a chunk as done. */
@@ -83,7 +83,7 @@ static void wait(struct mapproc_work *work, uint64_t bytes)
     struct mapproc_pipeline *pipeline = mapproc_lane_of(work)->pipeline;
     struct mapproc_limiter *limiter = mapproc_progress_limiter(pipeline->progress);
 
-    if (mapproc_limiter_holds(limiter))
+    if (mapproc_limiter_step(limiter) != 0)
         mapproc_limiter_wait(limiter, bytes, &pipeline->stopping, &work->holder->line->state);
 }
 

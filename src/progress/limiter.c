@@ -10,6 +10,13 @@
 
 static const uint64_t second_ns = UINT64_C(1000000000);
 static const uint64_t credit_ns = UINT64_C(100000000); /* that may be made up for */
+static const uint64_t ahead_ns = UINT64_C(2000000);    /* so little is not worth a sleep */
+
+enum {
+    STEP_UNIT = 64 << 10,
+    STEP_MOST = 1 << 20,
+    STEPS_PER_SECOND = 100,
+};
 
 void mapproc_limiter_init(struct mapproc_limiter *limiter)
 {
@@ -64,10 +71,18 @@ static void rebase(struct mapproc_limiter *limiter, uint64_t now)
     limiter->base_bytes = due;
 }
 
-static void set_gate(struct mapproc_limiter *limiter)
+/* Called with the lock held. */
+static void apply(struct mapproc_limiter *limiter)
 {
-    atomic_store_explicit(&limiter->gate, limiter->paused || limiter->rate != 0,
-                          memory_order_relaxed);
+    uint64_t step = mapproc_round_down(limiter->rate / STEPS_PER_SECOND, STEP_UNIT);
+
+    if (limiter->rate == 0)
+        step = limiter->paused ? STEP_MOST : 0;
+    else if (step > STEP_MOST)
+        step = STEP_MOST;
+    else if (step == 0)
+        step = STEP_UNIT;
+    atomic_store_explicit(&limiter->step, (size_t)step, memory_order_relaxed);
     (void)pthread_cond_broadcast(&limiter->changed);
 }
 
@@ -83,7 +98,7 @@ void mapproc_limiter_pause(struct mapproc_limiter *limiter, bool paused)
             limiter->paused_before += now - limiter->paused_since;
         rebase(limiter, now);
         limiter->paused = paused;
-        set_gate(limiter);
+        apply(limiter);
     }
     (void)pthread_mutex_unlock(&limiter->lock);
 }
@@ -98,7 +113,7 @@ void mapproc_limiter_set_rate(struct mapproc_limiter *limiter, uint64_t rate)
     if (rate != limiter->rate) {
         rebase(limiter, mapproc_process_clock());
         limiter->rate = rate;
-        set_gate(limiter);
+        apply(limiter);
     }
     (void)pthread_mutex_unlock(&limiter->lock);
 }
@@ -152,7 +167,8 @@ void mapproc_limiter_wait(struct mapproc_limiter *limiter, uint64_t bytes,
         if (limiter->paused) {
             tell(state, MAPPROC_WORKER_PAUSED);
             (void)pthread_cond_wait(&limiter->changed, &limiter->lock);
-        } else if (limiter->rate != 0 && mapproc_process_clock() < time_of(limiter, number)) {
+        } else if (limiter->rate != 0 &&
+                   mapproc_process_clock() + ahead_ns < time_of(limiter, number)) {
             tell(state, MAPPROC_WORKER_LIMITED);
             wait_until(limiter, time_of(limiter, number));
         } else {

@@ -12,10 +12,13 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct mapproc_limiter {
-    atomic_bool gate; /* somebody is to be held back: all that is looked at while nobody is */
+    /* All that is looked at while nobody is to be held back, which is what 0 says. Else the bytes
+     * that should be done between two calls of mapproc_limiter_wait(), or more. */
+    atomic_size_t step;
     pthread_mutex_t lock;
     pthread_cond_t changed;
     bool paused;
@@ -40,10 +43,11 @@ void mapproc_limiter_set_rate(struct mapproc_limiter *limiter, uint64_t rate);
 void mapproc_limiter_look(struct mapproc_limiter *limiter, bool *paused, uint64_t *rate,
                           uint64_t *paused_ns);
 
-/* Whether anybody has to wait. If not, mapproc_limiter_wait() need not be called. */
-static inline bool mapproc_limiter_holds(const struct mapproc_limiter *limiter)
+/* 0 if nobody has to wait, and then mapproc_limiter_wait() need not be called; else the bytes that
+ * should be done from one call to the next, a multiple of 64 KiB: some 10 ms of the rate. */
+static inline size_t mapproc_limiter_step(const struct mapproc_limiter *limiter)
 {
-    return atomic_load_explicit(&limiter->gate, memory_order_relaxed);
+    return atomic_load_explicit(&limiter->step, memory_order_relaxed);
 }
 
 /*
