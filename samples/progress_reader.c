@@ -98,7 +98,8 @@ static int print_segment(const char *path)
     if (map == MAP_FAILED)
         return 1;
     memcpy(&header, map, sizeof(header));
-    if (is_good(&header, (size_t)status.st_size) && (copy = malloc(header.snapshot_size)) != NULL) {
+    if (is_good(&header, (size_t)status.st_size) &&
+        (copy = calloc(1, header.snapshot_size)) != NULL) {
         good = read_snapshot(map, &header, copy);
         if (good)
             print_job(&header, copy);

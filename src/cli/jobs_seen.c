@@ -28,10 +28,9 @@ static bool is_selected(const struct cli_job *job, const char *selector)
 static void tell_fault(const struct mapproc_segment_reader *reader,
                        const struct mapproc_error *error)
 {
-    bool not_ready = error->code == MAPPROC_REFUSED && reader->header.abi == 0;
     bool has_gone = error->code == MAPPROC_BAD_DATA && error->system_error == ENOENT;
 
-    if (!not_ready && !has_gone)
+    if (!reader->is_being_made && !has_gone)
         cli_print_error(error);
 }
 

@@ -25,6 +25,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <wchar.h>
 
 #include <curses.h>
 #include <poll.h>
@@ -141,7 +142,33 @@ static void rate_workers(const struct cli_job *job)
 
 /* ---- drawing ---- */
 
-/* Puts a text at the beginning of a line, cut to the screen by curses itself. */
+/* Cuts a text to so many columns, because curses would go on in the next line. */
+static void cut(char *text, int columns)
+{
+    mbstate_t state;
+    wchar_t character;
+    int used = 0;
+
+    memset(&state, 0, sizeof(state));
+    while (*text != '\0') {
+        size_t length = mbrtowc(&character, text, MB_CUR_MAX, &state);
+        int width = length <= MB_CUR_MAX ? wcwidth(character) : -1;
+
+        if (width < 0) { /* nothing that this terminal could show */
+            memset(&state, 0, sizeof(state));
+            *text = '?';
+            length = 1;
+            width = 1;
+        }
+        if (used + width > columns)
+            *text = '\0';
+        else
+            text += length;
+        used += width;
+    }
+}
+
+/* Puts a text at the beginning of a line. */
 static void put(int line, const char *format, ...) __attribute__((format(printf, 2, 3)));
 static void put(int line, const char *format, ...)
 {
@@ -153,7 +180,8 @@ static void put(int line, const char *format, ...)
     va_start(arguments, format);
     (void)vsnprintf(text, sizeof(text), format, arguments);
     va_end(arguments);
-    (void)mvaddnstr(line, 0, text, -1);
+    cut(text, COLS);
+    (void)mvaddstr(line, 0, text);
 }
 
 static void put_right(int line, const char *text)

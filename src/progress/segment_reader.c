@@ -116,7 +116,7 @@ static int check_header(struct mapproc_segment_reader *reader, uint64_t size,
     const char *fault;
 
     if (memcmp(header->magic, nothing, sizeof(nothing)) == 0) {
-        memset(header, 0, sizeof(*header));
+        reader->is_being_made = true;
         return mapproc_error_set(error, MAPPROC_REFUSED, 0, reader->path, "is not ready yet");
     }
     if (memcmp(header->magic, MAPPROC_PROGRESS_MAGIC, sizeof(header->magic)) != 0)

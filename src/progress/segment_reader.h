@@ -19,6 +19,7 @@ enum {
 struct mapproc_segment_reader {
     int fd; /* -1: none */
     bool writable;
+    bool is_being_made; /* why it could not be opened: it is too early */
     char path[MAPPROC_SEGMENT_NAME_MAX + 256];
     uint64_t device, inode;
     uint32_t owner;                        /* user number, as the system says */
@@ -48,8 +49,7 @@ int mapproc_segments_list(const char *directory, struct mapproc_segment_name **n
 /*
  * Opens a segment, to write its control as well if `writable`. MAPPROC_OK; or with *error filled
  * (its path is reader->path) MAPPROC_BAD_DATA if it is none, MAPPROC_REFUSED if it is that of
- * another user or of another version, or one that is being made at this moment, then with
- * reader->header all zeros; MAPPROC_FAILED.
+ * another user or of another version, or reader->is_being_made; MAPPROC_FAILED.
  */
 int mapproc_segment_open(struct mapproc_segment_reader *reader, const char *directory,
                          const char *name, bool writable, struct mapproc_error *error);

@@ -1,0 +1,382 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# cli_watch.sh - mapproc watch: lines, JSON, the whole screen; jobs that end, die, or are none.
+
+samples=$(cd "$(dirname "$0")/../samples" && pwd)
+# shellcheck source=tests/cli_lib.sh
+. "$(dirname "$0")/cli_lib.sh"
+
+mebibyte=$((1024 * 1024))
+random_file data $((16 * mebibyte))
+job=watched-$$
+
+if [[ ! -d /dev/shm || ! -w /dev/shm ]]; then
+    printf '1..0 # SKIP no /dev/shm\n'
+    exit 0
+fi
+
+# Starts a job of the name $job in the background. Leaves its $pid and its segment's $file, when it
+# can be seen.
+start_job() {
+    local i
+    env --default-signal=INT,TERM,HUP,USR1 "$MAPPROC" "$@" --job-name "$job" </dev/null \
+        >job-out 2>job-err &
+    pid=$!
+    for ((i = 0; i < 200; i++)); do
+        "$MAPPROC" watch --once "$job" >/dev/null 2>&1 && break
+        sleep 0.05
+    done
+    file=$(echo /dev/shm/mapproc-"$pid"-*)
+    [[ -f $file ]] || problem 'the job cannot be seen'
+}
+
+end_job() {
+    kill -KILL "$pid" 2>/dev/null
+    wait "$pid" 2>/dev/null
+    rm -f "$file"
+}
+
+# Standard output matches the whole of an extended regular expression, line by line.
+expect_stdout_like() {
+    grep -qvE "^($1)\$" "$out" || [[ ! -s $out ]] && {
+        [[ -s $out ]] && ! grep -qvE "^($1)\$" "$out" && return
+        show_file "$out"
+        problem "not like $1:" "${shown[@]}"
+    }
+}
+
+# ---- lines ----
+
+start_job checksum --limit-rate 4M data
+figures='[0-9.]+ % of 16.0 MiB, [0-9.]+ (B|KiB|MiB)/s(, [0-9]+:[0-9][0-9] left)?'
+run "$MAPPROC" watch --once "$job"
+expect_status 0
+expect_stderr_lines 0
+expect_stdout_like "checksum $pid '$job': running, $figures"
+run "$MAPPROC" watch --once "$pid"
+expect_stdout_like "checksum $pid '$job': running, $figures"
+kill -STOP "$pid"
+run "$MAPPROC" watch --once "$pid"
+expect_stdout_like "checksum $pid '$job': running, stopped by a signal, $figures"
+kill -CONT "$pid"
+"$MAPPROC" watch --interval 0.1 "$job" >lines &
+watcher=$!
+sleep 0.5
+"$MAPPROC" ctl "$job" rate off
+wait "$watcher" || problem "watch ended with status $?"
+wait "$pid"
+[[ $(tail -n 1 lines) =~ ^checksum\ $pid\ \'$job\':\ done,\ 16.0\ MiB\ in\ 0:0 ]] ||
+    problem "the last line is: $(tail -n 1 lines)"
+(($(wc -l <lines) > 3)) || problem "only $(wc -l <lines) lines"
+done_test 'lines, until the job has ended well'
+
+start_job checksum --limit-rate 4M data missing
+"$MAPPROC" watch "$job" --interval 0.1 >lines &
+watcher=$!
+sleep 0.3
+"$MAPPROC" ctl "$job" rate off
+wait "$watcher"
+status=$?
+expect_status 1
+grep -q 'failed with exit status 1 at 100.0 %' lines || problem "$(tail -n 1 lines)"
+wait "$pid"
+start_job checksum --limit-rate 4M data
+"$MAPPROC" watch "$job" --interval 0.1 >lines &
+watcher=$!
+sleep 0.3
+kill -TERM "$pid"
+wait "$watcher"
+status=$?
+expect_status 1
+grep -q 'cancelled at [0-9.]* %' lines || problem "$(tail -n 1 lines)"
+wait "$pid" 2>/dev/null
+done_test 'a job that fails or is cancelled'
+
+# ---- death ----
+
+start_job checksum --limit-rate 4M data
+"$MAPPROC" watch "$job" --interval 0.1 >lines &
+watcher=$!
+sleep 0.3
+kill -KILL "$pid"
+start=$(date +%s%N)
+wait "$watcher"
+status=$?
+elapsed=$((($(date +%s%N) - start) / 1000000))
+expect_status 3
+((elapsed < 2000)) || problem "noticed after $elapsed ms"
+grep -Eq "^checksum $pid '$job': died 0 s ago at [0-9.]+ %" lines || problem "$(tail -n 1 lines)"
+wait "$pid" 2>/dev/null
+sleep 1
+run "$MAPPROC" watch "$job"
+expect_status 3
+expect_stdout_like "checksum $pid '$job': died [1-3] s ago at [0-9.]+ %"
+run "$MAPPROC" ctl "$job" pause
+expect_error 2
+[[ -f $file ]] || problem 'the segment of the dead is gone too early'
+run "$MAPPROC" watch --clean -v
+expect_status 0
+grep -qF "$file" "$err" || problem 'not told what was removed'
+[[ ! -e $file ]] || problem '--clean has left the segment of the dead'
+run "$MAPPROC" watch "$job"
+expect_error 2
+start_job checksum --limit-rate 4M data
+kill -KILL "$pid"
+wait "$pid" 2>/dev/null
+"$MAPPROC" checksum /dev/null >/dev/null
+[[ ! -e $file ]] || problem 'the next job has left the segment of the dead'
+done_test 'a job that is killed has died, and is cleared away'
+
+# The watcher is killed, or stopped: the job does not notice.
+start_job checksum --limit-rate 16M data
+"$MAPPROC" watch "$job" --interval 0.02 >/dev/null &
+first=$!
+"$MAPPROC" watch "$job" --interval 0.02 >/dev/null &
+second=$!
+sleep 0.2
+kill -KILL "$first"
+kill -STOP "$second"
+wait "$pid"
+status=$?
+expect_status 0
+expect_same_files <("$MAPPROC" checksum data) job-out
+kill -KILL "$second"
+wait 2>/dev/null
+done_test 'a watcher that is killed or stopped is no matter to the job'
+
+# ---- JSON ----
+
+cat >schema.py <<'END'
+import json, sys
+number, text, natural, truth = (int, float), str, int, bool
+schema = {
+    "pid": natural, "verb": text, "name": (text, None), "state": text, "stopped": truth,
+    "percent": (number, None), "done_bytes": natural, "total_bytes": natural,
+    "done_files": natural, "total_files": natural, "total_known": truth, "output_bytes": natural,
+    "errors": natural, "rate": (number, None), "average_rate": (number, None),
+    "eta_seconds": (number, None), "elapsed_seconds": (number, None), "paused_seconds": number,
+    "age_seconds": number, "limit_rate": (natural, None), "current": (text, None),
+    "exit_status": (natural, None), "workers": list,
+}
+worker_schema = {"state": text, "bytes": natural, "source": natural, "offset": natural,
+                 "node": (natural, None), "cpu": (natural, None)}
+states = "planning running paused finishing done failed cancelled died".split()
+def fits(value, wanted):
+    if wanted is None:
+        return value is None
+    if wanted in (natural,):
+        return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+    if isinstance(wanted, tuple):
+        return any(fits(value, each) for each in wanted)
+    return isinstance(value, wanted)
+def check(record, wanted):
+    assert list(record) == list(wanted), list(record)
+    for key, value in record.items():
+        assert fits(value, wanted[key]), (key, value)
+before = -1
+for line in sys.stdin:
+    record = json.loads(line)
+    check(record, schema)
+    for worker in record["workers"]:
+        check(worker, worker_schema)
+    assert record["state"] in states
+    assert before <= record["done_bytes"] <= record["total_bytes"]
+    before = record["done_bytes"]
+    assert sum(worker["bytes"] for worker in record["workers"]) == before
+print(record["state"], record["percent"], record["exit_status"], record["current"], record["name"])
+END
+if "$MAPPROC" watch --json --help >/dev/null 2>&1; then
+    start_job checksum --limit-rate 4M data
+    "$MAPPROC" watch "$job" --json --interval 0.05 >lines &
+    watcher=$!
+    sleep 0.4
+    "$MAPPROC" ctl "$job" pause
+    [[ $("$MAPPROC" watch --once --json "$job" | python3 schema.py) == "paused "* ]] ||
+        problem 'not paused in JSON'
+    "$MAPPROC" ctl "$job" resume
+    "$MAPPROC" ctl "$job" rate off
+    wait "$watcher" || problem "watch ended with status $?"
+    wait "$pid"
+    result=$(python3 schema.py <lines 2>&1)
+    [[ $result == "done 100.0 0 data $job" ]] || problem "$result" "$(tail -n 1 lines)"
+    (($(wc -l <lines) > 4)) || problem "only $(wc -l <lines) objects"
+    done_test 'JSON, as README.md describes it'
+else
+    skip_test 'JSON' 'built without it'
+fi
+
+# ---- no jobs, and several ----
+
+# With a /dev/shm of its own.
+alone() { unshare -m --propagation private bash -c "mount -t tmpfs none /dev/shm; $1" _ "$MAPPROC"; }
+if is_root && unshare -m true 2>/dev/null; then
+    run alone '"$1" watch'
+    expect_error 2
+    expect_stderr 'no job is running'
+    run alone '"$1" checksum --limit-rate 1M data >/dev/null 2>&1 & sleep 0.5; "$1" watch --once; kill $!; wait'
+    expect_stdout_like 'checksum [0-9]+: running, .*'
+    run alone '"$1" checksum --limit-rate 1M data >/dev/null 2>&1 & one=$!
+        "$1" compare --limit-rate 1M data job-out --job-name b >/dev/null 2>&1 &
+        "$1" checksum --limit-rate 1M - <data >/dev/null 2>&1 & two=$!
+        sleep 0.5; "$1" watch; kill $one $two; wait'
+    expect_status 0
+    (($(wc -l <"$out") >= 2)) || problem "no table: $(cat "$out")"
+    run alone '"$1" checksum --limit-rate 1M --job-name x data >/dev/null 2>&1 & one=$!
+        "$1" checksum --limit-rate 1M --job-name x data >/dev/null 2>&1 & two=$!
+        sleep 0.5; "$1" ctl x pause; status=$?; kill $one $two; wait; exit $status'
+    expect_error 2
+    expect_stderr 'is the name of several jobs'
+    done_test 'no job, the only job, a table of all'
+else
+    skip_test 'no job, the only job, a table of all' 'needs root and mount namespaces'
+fi
+
+# ---- what is no segment ----
+
+if is_root && unshare -m true 2>/dev/null; then
+    name=/dev/shm/mapproc-123-0123456789abcdef
+    for what in "head -c 5000 /dev/urandom >$name" "head -c 10 /dev/zero >$name; printf M | dd of=$name conv=notrunc" \
+        ": >$name" "ln -s /etc/passwd $name" "mkfifo $name" "mkdir $name"; do
+        run alone "umask 077; { $what; } 2>/dev/null; \"\$1\" watch 123"
+        expect_status 2
+        expect_stdout ''
+        expect_stderr "mapproc: '$name': is not the segment of a job"
+    done
+    run alone "head -c 5000 /dev/zero >$name; chown nobody $name; chmod 666 $name; \"\$1\" watch"
+    expect_status 2
+    expect_stderr "mapproc: '$name': is open to others"
+    done_test 'what is no segment is refused with a clear line'
+
+    # As another user: neither seen nor obeyed nor removed.
+    cp "$MAPPROC" ../mapproc
+    chmod 755 ../mapproc
+    start_job checksum --limit-rate 4M data
+    as_nobody() { setpriv --reuid=65534 --regid=65534 --clear-groups "$scratch/mapproc" "$@"; }
+    run as_nobody ctl "$job" cancel
+    expect_status 2
+    run as_nobody watch --once "$job"
+    expect_status 2
+    kill -KILL "$pid"
+    wait "$pid" 2>/dev/null
+    run as_nobody watch --clean
+    [[ -e $file ]] || problem 'another user has removed it'
+    end_job
+    done_test "another user's job is left alone"
+else
+    skip_test 'what is no segment' 'needs root and mount namespaces'
+fi
+
+run "$MAPPROC" watch a b
+expect_error 2
+run "$MAPPROC" watch --interval 0
+expect_error 2
+run "$MAPPROC" watch --interval x
+expect_error 2
+run "$MAPPROC" watch --clean job
+expect_error 2
+run "$MAPPROC" watch --once no-such-job-"$$"
+expect_error 2
+done_test 'what makes no sense is refused'
+
+# ---- readers of other kinds ----
+
+start_job checksum --limit-rate 4M data
+run python3 "$samples/watch.py" "$file"
+expect_status 0
+expect_stdout_like "checksum $pid '$job': running, [0-9.]+ %, [0-9]+ bytes"
+if [[ -n ${MAPPROC_TEST_PROGRESS_READER:-} ]]; then
+    run "$MAPPROC_TEST_PROGRESS_READER" "$file"
+    expect_status 0
+    expect_stdout_like "$pid checksum running ([0-9]+) 16777216 [0-9]+"
+    read -r _ _ _ done _ sum <"$out"
+    [[ $done == "$sum" ]] || problem "workers have done $sum, all have done $done"
+    : >empty
+    run "$MAPPROC_TEST_PROGRESS_READER" empty "$samples/watch.py"
+    expect_status 1
+fi
+kill -KILL "$pid"
+wait "$pid" 2>/dev/null
+run python3 "$samples/watch.py" "$file"
+expect_stdout_like "checksum $pid '$job': dead, was running, [0-9.]+ %, [0-9]+ bytes"
+run python3 "$samples/watch.py" data
+expect_status 1
+end_job
+done_test 'the samples in C and Python read a running job'
+
+# ---- the whole screen ----
+
+screen() { tmux -L "$job" capture-pane -p -J | sed 's/ *$//'; }
+
+# Waits until the screen has what the regular expression says.
+expect_screen() {
+    local i
+    for ((i = 0; i < 60; i++)); do
+        screen >shown
+        grep -Eq -e "$1" shown && return
+        sleep 0.05
+    done
+    mapfile -t shown < <(cat -v shown)
+    problem "the screen does not show $1:" "${shown[@]}"
+}
+
+start_screen() { # WIDTH HEIGHT LOCALE TERM
+    tmux -L "$job" -f /dev/null new-session -d -x "$1" -y "$2" \
+        "env LC_ALL=$3 TERM=$4 $MAPPROC watch $job; echo status \$?; sleep 60"
+}
+
+if have tmux && [[ ${MAPPROC_TEST_SCREEN:-1} == 1 ]]; then
+    at_exit "tmux -L $job kill-server"
+    start_job checksum --limit-rate 2M data
+    start_screen 80 24 C.UTF-8 screen
+    expect_screen "^checksum $pid '$job' +running +0:0[0-9]\$"
+    expect_screen "^'data'\$"
+    expect_screen '^\[.*\] [0-9.]+ %$'
+    expect_screen '^[0-9.]+ MiB of 16.0 MiB    0 of 1 files$'
+    expect_screen 'MiB/s now    [0-9.]+ MiB/s average    limit 2.0 MiB/s'
+    expect_screen '^node +worker +cpu +state +bytes +rate +source +at$'
+    expect_screen '^ +0 +0 +[0-9]+ +(busy|limited|idle)'
+    expect_screen '^ p pause   c cancel   q quit'
+    (($(screen | wc -l) == 24)) || problem 'not 24 lines'
+    tmux -L "$job" send-keys p
+    expect_screen ' paused '
+    expect_screen '^ p resume'
+    tmux -L "$job" send-keys p
+    expect_screen ' running '
+    tmux -L "$job" send-keys c
+    expect_screen 'Cancel this job\?'
+    tmux -L "$job" resize-window -x 200 -y 50
+    expect_screen "^checksum $pid '$job' {100,}running"
+    expect_screen 'Cancel this job\?'
+    tmux -L "$job" send-keys n
+    expect_screen '^ p pause   c cancel   q quit'
+    tmux -L "$job" send-keys q
+    expect_screen '^status 0'
+    tmux -L "$job" kill-server
+    # Without UTF-8 and on a terminal that can do next to nothing; and so small.
+    start_screen 40 10 C vt100
+    expect_screen '^\[#* +\] [0-9.]+ %'
+    tmux -L "$job" send-keys c
+    expect_screen 'Cancel this job\?'
+    tmux -L "$job" send-keys y
+    expect_screen 'cancelled at [0-9.]+ %'
+    expect_screen '^status 1'
+    wait "$pid"
+    status=$?
+    expect_status 3
+    tmux -L "$job" kill-server
+    done_test 'the whole screen: figures, keys, sizes'
+
+    start_job checksum --limit-rate 2M data
+    start_screen 80 24 C.UTF-8 screen
+    expect_screen ' running '
+    kill -KILL "$pid"
+    expect_screen 'died [0-9] s ago at'
+    expect_screen '^status 3'
+    end_job
+    tmux -L "$job" kill-server
+    done_test 'and the end of a job that is killed'
+else
+    skip_test 'the whole screen' 'no tmux, or built without ncurses'
+fi
+
+finish_tests
