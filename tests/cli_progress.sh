@@ -192,6 +192,7 @@ expect_status 143
 done_test 'nothing that is done to the segment reaches the job'
 
 # A job cannot tell anything, and works all the same.
+# shellcheck disable=SC2317 # run by run()
 in_mounts() { unshare -m --propagation private bash -c "$1" _ "$MAPPROC"; }
 if is_root && unshare -m true 2>/dev/null; then
     expected=$("$MAPPROC" checksum small)
@@ -273,6 +274,7 @@ done_test 'progress never goes back, and ends at exactly all of it'
 
 if have script; then
     # In a terminal of its own; what it shows is in $scratch/typescript.
+    # shellcheck disable=SC2317 # run by run()
     terminal() { script -q -e -c "stty cols 80; $1" "$scratch/typescript" </dev/null >/dev/null; }
     run terminal "'$MAPPROC' checksum --limit-rate 32M data"
     expect_status 0

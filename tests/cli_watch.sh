@@ -207,8 +207,10 @@ fi
 
 # ---- no jobs, and several ----
 
-# With a /dev/shm of its own.
+# With a /dev/shm of its own; in the commands, $1 is the program.
+# shellcheck disable=SC2317 # run by run()
 alone() { unshare -m --propagation private bash -c "mount -t tmpfs none /dev/shm; $1" _ "$MAPPROC"; }
+# shellcheck disable=SC2016 # what is in single quotes is for the inner shell
 if is_root && unshare -m true 2>/dev/null; then
     run alone '"$1" watch'
     expect_error 2
@@ -251,6 +253,7 @@ if is_root && unshare -m true 2>/dev/null; then
     cp "$MAPPROC" ../mapproc
     chmod 755 ../mapproc
     start_job checksum --limit-rate 4M data
+    # shellcheck disable=SC2317 # run by run()
     as_nobody() { setpriv --reuid=65534 --regid=65534 --clear-groups "$scratch/mapproc" "$@"; }
     run as_nobody ctl "$job" cancel
     expect_status 2
@@ -288,8 +291,8 @@ if [[ -n ${MAPPROC_TEST_PROGRESS_READER:-} ]]; then
     run "$MAPPROC_TEST_PROGRESS_READER" "$file"
     expect_status 0
     expect_stdout_like "$pid checksum running ([0-9]+) 16777216 [0-9]+"
-    read -r _ _ _ done _ sum <"$out"
-    [[ $done == "$sum" ]] || problem "workers have done $sum, all have done $done"
+    read -r _ _ _ all _ sum <"$out"
+    [[ $all == "$sum" ]] || problem "workers have done $sum, all have done $all"
     : >empty
     run "$MAPPROC_TEST_PROGRESS_READER" empty "$samples/watch.py"
     expect_status 1

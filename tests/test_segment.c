@@ -2,13 +2,9 @@
 /* test_segment.c - the segment: what is written is what is read, whatever others do to it. */
 #include "cmocka_all.h"
 
-#include <dirent.h>
 #include <errno.h>
-#include <pthread.h>
 #include <signal.h>
-#include <stdatomic.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -17,23 +13,16 @@
 #include "progress/segment_reader.h"
 #include "random.h"
 #include "scratch_file.h"
-
-enum { WORKERS = 5 };
+#include "segment_image.h"
 
 static struct scratch_directory scratch;
-
-/* A snapshot with room for its workers behind it. */
-struct image {
-    struct mapproc_progress_snapshot snapshot;
-    struct mapproc_progress_worker workers[WORKERS];
-};
 
 static void create(struct mapproc_segment *segment, const char *name)
 {
     struct mapproc_error error;
 
     assert_int_equal(
-        mapproc_segment_create(segment, scratch.path, "checksum", name, WORKERS, &error),
+        mapproc_segment_create(segment, scratch.path, "checksum", name, IMAGE_WORKERS, &error),
         MAPPROC_OK);
 }
 
@@ -58,40 +47,6 @@ static size_t count_names(void)
     return count;
 }
 
-/* All fields from one number, so that a mixture shows. */
-static void fill(struct image *image, uint64_t n)
-{
-    memset(image, 0, sizeof(*image));
-    image->snapshot.state = MAPPROC_PROGRESS_RUNNING;
-    image->snapshot.worker_count = WORKERS;
-    image->snapshot.total_bytes = 3 * n;
-    image->snapshot.done_bytes = n;
-    image->snapshot.done_files = n ^ 0x5555;
-    image->snapshot.updated_ns = mapproc_process_clock();
-    memset(image->snapshot.current, 'a' + (int)(n % 26), sizeof(image->snapshot.current) - 1);
-    for (unsigned i = 0; i < WORKERS; i++) {
-        image->workers[i].bytes = n + i;
-        image->workers[i].offset = ~n;
-    }
-}
-
-static bool agrees(const struct mapproc_progress_snapshot *snapshot,
-                   const struct mapproc_progress_worker *workers)
-{
-    uint64_t n = snapshot->done_bytes;
-
-    if (snapshot->total_bytes != 3 * n || snapshot->done_files != (n ^ 0x5555) ||
-        snapshot->worker_count != WORKERS)
-        return false;
-    for (size_t i = 0; i + 1 < sizeof(snapshot->current); i++)
-        if (snapshot->current[i] != 'a' + (int)(n % 26))
-            return false;
-    for (unsigned i = 0; i < WORKERS; i++)
-        if (workers[i].bytes != n + i || workers[i].offset != ~n)
-            return false;
-    return true;
-}
-
 static void what_is_written_is_read(void **state)
 {
     struct mapproc_segment segment;
@@ -113,12 +68,12 @@ static void what_is_written_is_read(void **state)
     assert_int_equal(mapproc_segment_read(&reader, &view, &error), MAPPROC_OK);
     assert_int_equal(view.snapshot.number, 0);
     for (uint64_t n = 1; n < 10; n++) {
-        fill(&image, n * 1000);
+        fill_image(&image, n * 1000);
         assert_true(mapproc_segment_publish(&segment, &image.snapshot));
         assert_int_equal(mapproc_segment_read(&reader, &view, &error), MAPPROC_OK);
         assert_int_equal(view.snapshot.number, n);
         assert_int_equal(view.snapshot.done_bytes, n * 1000);
-        assert_true(agrees(&view.snapshot, view.workers));
+        assert_true(image_agrees(&view.snapshot, view.workers));
         assert_int_equal(view.life, MAPPROC_LIFE_RUNNING);
         assert_false(view.ended);
         assert_false(view.silent);
@@ -187,21 +142,21 @@ static void a_damaged_segment_is_mended(void **state)
 
     (void)state;
     create(&segment, NULL);
-    fill(&image, 1);
+    fill_image(&image, 1);
     assert_true(mapproc_segment_publish(&segment, &image.snapshot));
     assert_int_equal(open_it(&reader, &segment, &error), MAPPROC_OK);
 
     assert_int_equal(truncate(segment.path, 0), 0);
     assert_false(mapproc_segment_read_control(&segment, &control));
     assert_int_equal(mapproc_segment_read(&reader, &view, &error), MAPPROC_BAD_DATA);
-    fill(&image, 2);
+    fill_image(&image, 2);
     assert_true(mapproc_segment_publish(&segment, &image.snapshot));
     assert_int_equal(mapproc_segment_read(&reader, &view, &error), MAPPROC_OK);
-    assert_true(agrees(&view.snapshot, view.workers));
+    assert_true(image_agrees(&view.snapshot, view.workers));
 
     assert_int_equal(pwrite(reader.fd, "garbage", 7, 3), 7);
     assert_false(mapproc_segment_read_control(&segment, &control));
-    fill(&image, 3);
+    fill_image(&image, 3);
     assert_true(mapproc_segment_publish(&segment, &image.snapshot));
     assert_true(mapproc_segment_read_control(&segment, &control));
 
@@ -235,7 +190,7 @@ static void hostile_bytes_do_no_harm(void **state)
     (void)state;
     test_random_seed(&random);
     create(&segment, "job");
-    fill(&image, 7);
+    fill_image(&image, 7);
     assert_true(mapproc_segment_publish(&segment, &image.snapshot));
     size = pread(segment.fd, good, sizeof(good), 0);
     assert_true(size > 0 && (size_t)size < sizeof(good));
@@ -359,15 +314,15 @@ static pid_t start_child(char *path, bool dies_mid_way)
         struct mapproc_error error;
         struct image image;
 
-        if (mapproc_segment_create(&segment, scratch.path, "verify", NULL, WORKERS, &error) !=
+        if (mapproc_segment_create(&segment, scratch.path, "verify", NULL, IMAGE_WORKERS, &error) !=
             MAPPROC_OK)
             _exit(1);
         for (uint64_t n = 1; n < 20; n++) {
-            fill(&image, n);
+            fill_image(&image, n);
             (void)mapproc_segment_publish(&segment, &image.snapshot);
         }
         /* Half of the next snapshot is there, its number is not. */
-        fill(&image, 999);
+        fill_image(&image, 999);
         image.snapshot.number = 20;
         if (dies_mid_way && pwrite(segment.fd, &image, sizeof(image) / 2,
                                    (off_t)segment.header.snapshot_offset) < 0)
@@ -410,7 +365,7 @@ static void the_dead_are_told_from_the_living(void **state)
     assert_int_equal(mapproc_segment_read(&reader, &view, &error), MAPPROC_OK);
     assert_int_equal(view.life, MAPPROC_LIFE_DEAD);
     assert_int_equal(view.snapshot.done_bytes, 19);
-    assert_true(agrees(&view.snapshot, view.workers));
+    assert_true(image_agrees(&view.snapshot, view.workers));
     assert_int_equal(waitpid(child, NULL, 0), child);
     assert_int_equal(mapproc_segment_read(&reader, &view, &error), MAPPROC_OK);
     assert_int_equal(view.life, MAPPROC_LIFE_DEAD);
@@ -469,12 +424,12 @@ static void a_job_that_is_ended_by_a_signal_says_so(void **state)
 
     (void)state;
     create(&segment, NULL);
-    fill(&image, 5);
+    fill_image(&image, 5);
     assert_true(mapproc_segment_publish(&segment, &image.snapshot));
     assert_int_equal(open_it(&reader, &segment, &error), MAPPROC_OK);
     mapproc_segment_abandon(&segment);
     assert_int_equal(count_names(), 0);
-    fill(&image, 6);
+    fill_image(&image, 6);
     assert_true(mapproc_segment_publish(&segment, &image.snapshot)); /* too late, and no error */
     assert_int_equal(mapproc_segment_read(&reader, &view, &error), MAPPROC_OK);
     assert_int_equal(view.snapshot.state, MAPPROC_PROGRESS_CANCELLED);
@@ -496,114 +451,6 @@ static void no_directory_is_no_harm(void **state)
     assert_int_equal(segment.fd, -1);
     mapproc_segment_remove(&segment);
     mapproc_segment_abandon(&segment);
-}
-
-/* ---- torn reads ---- */
-
-/* A writer at full speed and four readers: two by pread(), two through a mapping. */
-struct storm {
-    struct mapproc_segment segment;
-    atomic_bool over;
-    atomic_ulong good, overtaken, torn, back;
-};
-
-static void count_look(struct storm *storm, bool agreed, uint64_t number, uint64_t *before)
-{
-    (void)atomic_fetch_add(agreed ? &storm->good : &storm->torn, 1);
-    if (number < *before)
-        (void)atomic_fetch_add(&storm->back, 1);
-    *before = number;
-}
-
-static void *read_by_calls(void *argument)
-{
-    struct storm *storm = argument;
-    struct mapproc_segment_reader reader;
-    struct mapproc_segment_view view = {.workers = NULL};
-    uint64_t before = 0;
-
-    if (open_it(&reader, &storm->segment, NULL) != MAPPROC_OK)
-        return NULL;
-    while (!atomic_load(&storm->over)) {
-        if (mapproc_segment_read(&reader, &view, NULL) != MAPPROC_OK)
-            (void)atomic_fetch_add(&storm->overtaken, 1);
-        else if (view.snapshot.number != 0)
-            count_look(storm, agrees(&view.snapshot, view.workers), view.snapshot.number, &before);
-    }
-    mapproc_segment_view_free(&view);
-    mapproc_segment_close(&reader);
-    return NULL;
-}
-
-/* As mapproc_progress.h says, with C11 atomics. */
-static bool copy_snapshot(const unsigned char *map, const struct mapproc_progress_header *header,
-                          struct image *image)
-{
-    const _Atomic uint64_t *published =
-        (const _Atomic uint64_t *)(const void *)(map + header->published_offset);
-    uint64_t n = atomic_load_explicit(published, memory_order_acquire), *to = (uint64_t *)image;
-    const _Atomic uint64_t *from =
-        (const _Atomic uint64_t *)(const void *)(map + header->snapshot_offset +
-                                                 n % 2 * header->snapshot_size);
-
-    for (size_t i = 0; i < sizeof(*image) / sizeof(*to); i++)
-        to[i] = atomic_load_explicit(&from[i], memory_order_relaxed);
-    atomic_thread_fence(memory_order_acquire);
-    return n != 0 && n == atomic_load_explicit(published, memory_order_relaxed) &&
-           image->snapshot.number == n;
-}
-
-static void *read_by_mapping(void *argument)
-{
-    struct storm *storm = argument;
-    const struct mapproc_progress_header *header = &storm->segment.header;
-    size_t size = (size_t)header->segment_size;
-    unsigned char *map = mmap(NULL, size, PROT_READ, MAP_SHARED, storm->segment.fd, 0);
-    struct image image;
-    uint64_t before = 0;
-
-    if (map == MAP_FAILED)
-        return NULL;
-    while (!atomic_load(&storm->over)) {
-        if (copy_snapshot(map, header, &image))
-            count_look(storm, agrees(&image.snapshot, image.workers), image.snapshot.number,
-                       &before);
-        else
-            (void)atomic_fetch_add(&storm->overtaken, 1);
-    }
-    (void)munmap(map, size);
-    return NULL;
-}
-
-static void nothing_torn_is_ever_seen(void **state)
-{
-    static struct storm storm;
-    void *(*const readers[])(void *) = {read_by_calls, read_by_mapping, read_by_calls,
-                                        read_by_mapping};
-    const char *text = getenv("MAPPROC_TEST_SECONDS");
-    uint64_t seconds = text != NULL ? strtoull(text, NULL, 10) : 2;
-    uint64_t end = mapproc_process_clock() + seconds * UINT64_C(1000000000);
-    pthread_t threads[4];
-    struct image image;
-
-    (void)state;
-    create(&storm.segment, NULL);
-    for (int i = 0; i < 4; i++)
-        assert_int_equal(pthread_create(&threads[i], NULL, readers[i], &storm), 0);
-    for (uint64_t n = 1; mapproc_process_clock() < end; n++) {
-        fill(&image, n * 0x9e3779b9);
-        assert_true(mapproc_segment_publish(&storm.segment, &image.snapshot));
-    }
-    atomic_store(&storm.over, true);
-    for (int i = 0; i < 4; i++)
-        (void)pthread_join(threads[i], NULL);
-    print_message("%" PRIu64 " written, %lu read, %lu overtaken, %lu torn\n", storm.segment.number,
-                  atomic_load(&storm.good), atomic_load(&storm.overtaken),
-                  atomic_load(&storm.torn));
-    assert_int_equal(atomic_load(&storm.torn), 0);
-    assert_int_equal(atomic_load(&storm.back), 0);
-    assert_true(atomic_load(&storm.good) > 0);
-    mapproc_segment_remove(&storm.segment);
 }
 
 static int make_directory(void **state)
@@ -633,7 +480,6 @@ int main(void)
         cmocka_unit_test(another_users_segment_is_left_alone),
         cmocka_unit_test(a_job_that_is_ended_by_a_signal_says_so),
         cmocka_unit_test(no_directory_is_no_harm),
-        cmocka_unit_test(nothing_torn_is_ever_seen),
     };
 
     return cmocka_run_group_tests(tests, make_directory, remove_directory);

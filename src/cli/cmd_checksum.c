@@ -19,6 +19,7 @@
 #include "cli/options.h"
 #include "cli/output.h"
 #include "cli/signals.h"
+#include "cli/survey.h"
 #include "cli/verbs.h"
 #include "pipeline/cancel.h"
 
@@ -345,14 +346,15 @@ static int run_inputs(struct run *run)
     if (status == CLI_OK)
         status = cli_inputs_check(&run->inputs);
     if (status == CLI_OK)
-        status = cli_progress_begin(&cli_verb_checksum, &settings->common, 1);
+        status = cli_progress_begin(&cli_verb_checksum, &settings->common, false);
     if (status != CLI_OK) {
         cli_output_discard();
         return status;
     }
-    if (!settings->inputs.recursive && settings->inputs.files_from == NULL)
-        cli_progress_expect_files(&settings->common, run->inputs.operands, run->inputs.count);
-    return digest_inputs(run);
+    cli_survey_inputs(settings->common.job.progress, &run->inputs);
+    status = digest_inputs(run);
+    cli_survey_stop();
+    return status;
 }
 
 static int run_verb(int argc, char **argv)

@@ -190,7 +190,7 @@ static int run(int argc, char **argv)
     cli_signals_cancel(job->cancel);
     if (settings.common.verbose)
         job->note = note;
-    status = cli_progress_begin(&cli_verb_compare, &settings.common, 1);
+    status = cli_progress_begin(&cli_verb_compare, &settings.common, false);
     if (status != CLI_OK)
         return status;
     status = settings.manifest ? compare_lists(&settings, &output, &error)

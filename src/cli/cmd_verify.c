@@ -13,6 +13,7 @@
 #include "cli/options.h"
 #include "cli/output.h"
 #include "cli/signals.h"
+#include "cli/survey.h"
 #include "cli/verbs.h"
 #include "cli/verify_extra.h"
 #include "cli/verify_output.h"
@@ -340,9 +341,12 @@ static int run_verb(int argc, char **argv)
     if (status == CLI_OK)
         status = change_directory(&settings);
     if (status == CLI_OK)
-        status = cli_progress_begin(&cli_verb_verify, &settings.common, (unsigned)count);
-    if (status == CLI_OK)
+        status = cli_progress_begin(&cli_verb_verify, &settings.common, true);
+    if (status == CLI_OK) {
+        cli_survey_lists(settings.common.job.progress, settings.verify.list_at, lists, count);
         status = check_lists(&run, lists, count);
+        cli_survey_stop();
+    }
     cli_verify_output_close(&settings.output);
     cli_name_set_free(run.listed);
     return status;

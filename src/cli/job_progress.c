@@ -4,19 +4,15 @@
 
 #include <poll.h>
 #include <stdio.h>
-#include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "base/checked.h"
 #include "cli/message.h"
 #include "cli/progress_bar.h"
 #include "cli/progress_text.h"
 #include "cli/signals.h"
+#include "cli/survey.h"
 #include "progress/progress.h"
-
-enum { EXPECTED_MAX = 1000 }; /* files to look at beforehand: 1 ms */
 
 static struct mapproc_progress *progress;
 static const char *verb_name;
@@ -62,7 +58,7 @@ static unsigned find_workers(const struct cli_common *common)
     return cpus > 0 ? (unsigned)cpus : 1;
 }
 
-int cli_progress_begin(const struct cli_verb *verb, struct cli_common *common, unsigned runs)
+int cli_progress_begin(const struct cli_verb *verb, struct cli_common *common, bool many_runs)
 {
     static uint64_t started;
     const struct mapproc_progress_settings settings = {
@@ -71,7 +67,7 @@ int cli_progress_begin(const struct cli_verb *verb, struct cli_common *common, u
         .publish = !common->no_publish,
         .workers = find_workers(common),
         .limit_rate = common->limit_rate,
-        .runs = runs,
+        .many_runs = many_runs,
         .tick = tick,
         .user = &started,
     };
@@ -93,22 +89,6 @@ int cli_progress_begin(const struct cli_verb *verb, struct cli_common *common, u
     return CLI_OK;
 }
 
-void cli_progress_expect_files(struct cli_common *common, const char *const *paths, size_t count)
-{
-    uint64_t bytes = 0;
-
-    if (count > EXPECTED_MAX)
-        return;
-    for (size_t i = 0; i < count; i++) {
-        struct stat status;
-
-        if (strcmp(paths[i], "-") == 0 || stat(paths[i], &status) != 0 ||
-            !S_ISREG(status.st_mode) || !mapproc_add_u64(bytes, (uint64_t)status.st_size, &bytes))
-            return;
-    }
-    mapproc_progress_expect(common->job.progress, count, bytes);
-}
-
 /* Whether somebody wanted the job to be cancelled. */
 static bool was_cancelled(void)
 {
@@ -121,6 +101,7 @@ void cli_progress_end(int status)
 {
     if (progress == NULL)
         return;
+    cli_survey_stop();
     cli_bar_stop();
     cli_signals_tell(NULL);
     mapproc_progress_finish(progress, status != CLI_OK && was_cancelled(), status);

@@ -3,21 +3,17 @@
 #ifndef MAPPROC_CLI_JOB_PROGRESS_H
 #define MAPPROC_CLI_JOB_PROGRESS_H
 
-#include <stddef.h>
-#include <stdint.h>
+#include <stdbool.h>
 
 #include "cli/options.h"
 
 /*
  * Starts to tell about the job of a verb, as its common options want it, and puts the progress into
- * common->job. `runs` of the pipeline will follow one another. That it cannot be published is told
- * at -v. CLI_OK, or an exit status after a message. Call it once, from the main thread.
+ * common->job. With `many_runs` several runs of the pipeline may follow one another. That it cannot
+ * be published is told at -v. CLI_OK, or an exit status after a message. Call it once, from the
+ * main thread.
  */
-int cli_progress_begin(const struct cli_verb *verb, struct cli_common *common, unsigned runs);
-
-/* The job's sources are these files. Unless there are too many of them to look at quickly, or any
- * is none, tells how much there will be to do. */
-void cli_progress_expect_files(struct cli_common *common, const char *const *paths, size_t count);
+int cli_progress_begin(const struct cli_verb *verb, struct cli_common *common, bool many_runs);
 
 /* The program ends with this status. Nothing if nothing was begun. */
 void cli_progress_end(int status);

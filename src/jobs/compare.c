@@ -22,6 +22,7 @@
 #include "base/error.h"
 #include "jobs/differences.h"
 #include "pipeline/pipeline.h"
+#include "progress/progress.h"
 
 enum {
     /* Bytes of the other source per pread(): they should be in the cache when they are compared.
@@ -313,6 +314,8 @@ static int run_job(const struct mapproc_source *sources, const struct mapproc_op
         return result;
     run.leading = sources[run.lead];
     run.other = sources[1 - run.lead];
+    if (options != NULL && options->progress != NULL && is_file(&run.leading))
+        mapproc_progress_expect(options->progress, 1, run.leading.size);
     result = mapproc_pipeline_run(&job, &run, mapproc_chunker_find("fixed"), options, error);
     if (result == MAPPROC_OK && run.error.code != MAPPROC_OK) {
         result = run.error.code;

@@ -31,6 +31,12 @@ void mapproc_pace_take(struct mapproc_worker *worker, struct mapproc_work *work)
     atomic_store_explicit(&line->state, MAPPROC_WORKER_BUSY, memory_order_relaxed);
 }
 
+/* Whether nobody can tell how many bytes will come: of a pipe, but not of an empty file. */
+static bool is_open_ended(const struct mapproc_lane *lane)
+{
+    return mapproc_lane_is_stream(lane) && !lane->item.source.steady;
+}
+
 void mapproc_pace_begin_source(struct mapproc_lane *lane)
 {
     const struct mapproc_item *item = &lane->item;
@@ -49,7 +55,7 @@ void mapproc_pace_end_source(struct mapproc_lane *lane)
     if (lane->announced)
         mapproc_progress_source_ended(lane->pipeline->progress,
                                       lane->total > lane->counted ? lane->total - lane->counted : 0,
-                                      mapproc_lane_is_stream(lane));
+                                      is_open_ended(lane));
 }
 
 size_t mapproc_pace_step_size(const struct mapproc_pipeline *pipeline, size_t usual)

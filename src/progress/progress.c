@@ -35,7 +35,6 @@ struct mapproc_progress {
     _Atomic uint64_t output_bytes;
     _Atomic uint64_t expected_files, expected_bytes; /* 0: not known */
     atomic_uint open_ended;                          /* sources whose size is not known yet */
-    atomic_uint runs_left;                           /* that have not begun yet */
     atomic_bool all_taken, finishing;
 
     pthread_mutex_t current_lock;
@@ -294,7 +293,6 @@ static struct mapproc_progress *make(const struct mapproc_progress_settings *set
         progress->settings.workers = MAPPROC_SEGMENT_WORKERS_MAX;
     progress->segment.fd = -1;
     progress->started = mapproc_process_clock();
-    atomic_init(&progress->runs_left, settings->runs > 0 ? settings->runs : 1);
     size = mapproc_segment_snapshot_size(progress->settings.workers);
     progress->image = calloc(1, size);
     progress->lines =
@@ -365,7 +363,7 @@ void mapproc_progress_finish(struct mapproc_progress *progress, bool cancelled, 
     atomic_store(&progress->ending, true);
     wake(progress);
     (void)pthread_join(progress->ticker, NULL);
-    /* Runs may have been left out, such as that over a list which cannot be read. */
+    /* Of many runs nobody but their caller knows which is the last. */
     if (!cancelled && get(&progress->files_taken) == get(&progress->files_done))
         atomic_store(&progress->all_taken, true);
     fill(progress, progress->image, workers_of(progress), progress->settings.workers);
@@ -405,16 +403,13 @@ void mapproc_progress_add_errors(struct mapproc_progress *progress, uint64_t cou
 
 void mapproc_progress_begin_run(struct mapproc_progress *progress)
 {
-    unsigned left = atomic_load(&progress->runs_left);
-
-    if (left > 0)
-        atomic_store(&progress->runs_left, left - 1);
+    atomic_store(&progress->all_taken, false);
     atomic_store(&progress->finishing, false);
 }
 
 void mapproc_progress_all_taken(struct mapproc_progress *progress)
 {
-    if (atomic_load(&progress->runs_left) == 0)
+    if (!progress->settings.many_runs)
         atomic_store(&progress->all_taken, true);
 }
 
@@ -425,7 +420,7 @@ void mapproc_progress_end_run(struct mapproc_progress *progress)
     for (unsigned i = 0; i < count; i++)
         atomic_store_explicit(&progress->lines[i].state, MAPPROC_WORKER_ABSENT,
                               memory_order_relaxed);
-    if (atomic_load(&progress->runs_left) == 0)
+    if (!progress->settings.many_runs)
         atomic_store(&progress->finishing, true);
 }
 

@@ -38,7 +38,7 @@ struct mapproc_progress_settings {
     bool publish;
     unsigned workers;    /* that a segment has room for; others are counted all the same */
     uint64_t limit_rate; /* bytes per second; 0: no limit */
-    unsigned runs;       /* of the pipeline that will follow one another; 0: one */
+    bool many_runs;      /* the end of one is not the end: others follow */
 
     /*
      * Called by the ticker with each snapshot; `asked` after mapproc_progress_poke(). Not after
