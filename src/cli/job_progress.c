@@ -79,6 +79,11 @@ int cli_progress_begin(const struct cli_verb *verb, struct cli_common *common, b
     verb_name = verb->name;
     cli_bar_start(common->bar, verb->name);
     if (mapproc_progress_start(&progress, &settings, &refusal, &error) != MAPPROC_OK) {
+        if (common->limit_rate == 0) { /* nothing is lost that was asked for */
+            if (common->verbose)
+                cli_print_error(&error);
+            return CLI_OK;
+        }
         cli_print_error(&error);
         return CLI_FAILED;
     }

@@ -207,6 +207,8 @@ static void start(const struct survey *survey)
 {
     sigset_t all, before;
 
+    if (survey->progress == NULL)
+        return;
     current = *survey;
     atomic_store(&stopping, false);
     (void)sigfillset(&all);

@@ -314,7 +314,7 @@ static int run_job(const struct mapproc_source *sources, const struct mapproc_op
         return result;
     run.leading = sources[run.lead];
     run.other = sources[1 - run.lead];
-    if (options != NULL && options->progress != NULL && is_file(&run.leading))
+    if (options != NULL && is_file(&run.leading))
         mapproc_progress_expect(options->progress, 1, run.leading.size);
     result = mapproc_pipeline_run(&job, &run, mapproc_chunker_find("fixed"), options, error);
     if (result == MAPPROC_OK && run.error.code != MAPPROC_OK) {

@@ -47,7 +47,7 @@ void mapproc_pace_begin_source(struct mapproc_lane *lane)
     lane->announced = true;
     lane->total = stream || item->source.size < item->begin ? 0 : item->source.size - item->begin;
     mapproc_progress_source_opened(lane->pipeline->progress, item->source.path, lane->total,
-                                   stream);
+                                   is_open_ended(lane));
 }
 
 void mapproc_pace_end_source(struct mapproc_lane *lane)

@@ -3,13 +3,14 @@
 #include "progress/progress.h"
 
 #include <errno.h>
-#include <poll.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/checked.h"
@@ -19,6 +20,7 @@
 
 enum {
     TICK_MS = 50,
+    TICKER_STACK = 512 << 10,
     LINES_SIZE = MAPPROC_SEGMENT_WORKERS_MAX * sizeof(struct mapproc_progress_line),
 };
 
@@ -48,8 +50,8 @@ struct mapproc_progress {
     uint64_t started;
 
     pthread_t ticker;
-    int wake_fd;   /* the ticker's */
-    int cancel_fd; /* readable once somebody wants the job cancelled */
+    sem_t wake;    /* the ticker's */
+    int cancel_fd; /* readable once somebody wants the job cancelled; -1: nobody can */
     atomic_bool asked, ending;
 };
 
@@ -217,40 +219,34 @@ static void tick(struct mapproc_progress *progress)
 static void *run_ticker(void *argument)
 {
     struct mapproc_progress *progress = argument;
-    struct pollfd wake = {.fd = progress->wake_fd, .events = POLLIN};
+    struct timespec next;
 
     while (!atomic_load(&progress->ending)) {
-        uint64_t count;
-
         tick(progress);
-        if (poll(&wake, 1, TICK_MS) > 0) {
-            ssize_t got = read(progress->wake_fd, &count, sizeof(count));
-
-            (void)got; /* it only woke us */
-        }
+        (void)clock_gettime(CLOCK_REALTIME, &next);
+        next.tv_nsec += TICK_MS * 1000000L;
+        next.tv_sec += next.tv_nsec / 1000000000L;
+        next.tv_nsec %= 1000000000L;
+        (void)sem_timedwait(&progress->wake, &next);
     }
     return NULL;
 }
 
 static int start_ticker(struct mapproc_progress *progress)
 {
+    pthread_attr_t attributes;
     sigset_t all, before;
     int result;
 
+    (void)pthread_attr_init(&attributes);
+    (void)pthread_attr_setstacksize(&attributes, TICKER_STACK); /* address space may be scarce */
     /* Signals are the business of the caller's threads. */
     (void)sigfillset(&all);
     (void)pthread_sigmask(SIG_SETMASK, &all, &before);
-    result = pthread_create(&progress->ticker, NULL, run_ticker, progress);
+    result = pthread_create(&progress->ticker, &attributes, run_ticker, progress);
     (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    (void)pthread_attr_destroy(&attributes);
     return result;
-}
-
-static void wake(struct mapproc_progress *progress)
-{
-    const uint64_t one = 1;
-    ssize_t written = write(progress->wake_fd, &one, sizeof(one));
-
-    (void)written; /* full is as good */
 }
 
 void mapproc_progress_poke(struct mapproc_progress *progress)
@@ -258,7 +254,7 @@ void mapproc_progress_poke(struct mapproc_progress *progress)
     int saved_errno = errno;
 
     atomic_store(&progress->asked, true);
-    wake(progress);
+    (void)sem_post(&progress->wake); /* a semaphore, because a signal handler may do that */
     errno = saved_errno;
 }
 
@@ -272,6 +268,7 @@ void mapproc_progress_abandon(struct mapproc_progress *progress)
 static void free_memory(struct mapproc_progress *progress)
 {
     mapproc_limiter_destroy(&progress->limiter);
+    (void)sem_destroy(&progress->wake);
     (void)pthread_mutex_destroy(&progress->current_lock);
     if (progress->lines != MAP_FAILED)
         (void)munmap(progress->lines, LINES_SIZE);
@@ -288,6 +285,8 @@ static struct mapproc_progress *make(const struct mapproc_progress_settings *set
         return NULL;
     mapproc_limiter_init(&progress->limiter);
     (void)pthread_mutex_init(&progress->current_lock, NULL);
+    (void)sem_init(&progress->wake, 0, 0);
+    progress->cancel_fd = -1;
     progress->settings = *settings;
     if (progress->settings.workers > MAPPROC_SEGMENT_WORKERS_MAX)
         progress->settings.workers = MAPPROC_SEGMENT_WORKERS_MAX;
@@ -310,12 +309,29 @@ static void make_segment(struct mapproc_progress *progress, struct mapproc_error
     const char *directory =
         settings->directory != NULL ? settings->directory : MAPPROC_PROGRESS_DIRECTORY;
 
-    if (mapproc_segment_create(&progress->segment, directory, settings->verb, settings->name,
-                               settings->workers, refusal) != MAPPROC_OK)
+    progress->cancel_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (progress->cancel_fd < 0) {
+        (void)mapproc_error_set(refusal, MAPPROC_FAILED, errno, NULL, "cannot make an eventfd");
         return;
+    }
+    if (mapproc_segment_create(&progress->segment, directory, settings->verb, settings->name,
+                               settings->workers, refusal) != MAPPROC_OK) {
+        (void)close(progress->cancel_fd);
+        progress->cancel_fd = -1;
+        return;
+    }
     (void)mapproc_segment_write_control(&progress->segment, &progress->control);
     fill(progress, progress->image, workers_of(progress), settings->workers);
     publish(progress);
+}
+
+/* Lets go of all but the ticker. */
+static void destroy(struct mapproc_progress *progress)
+{
+    mapproc_segment_remove(&progress->segment);
+    if (progress->cancel_fd >= 0)
+        (void)close(progress->cancel_fd);
+    free_memory(progress);
 }
 
 int mapproc_progress_start(struct mapproc_progress **progress_out,
@@ -330,30 +346,15 @@ int mapproc_progress_start(struct mapproc_progress **progress_out,
         return mapproc_error_set(error, MAPPROC_FAILED, ENOMEM, NULL, "cannot keep the progress");
     *refusal = (struct mapproc_error){.code = MAPPROC_OK};
     apply_rate(progress, settings->limit_rate);
-    progress->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    progress->cancel_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (progress->wake_fd < 0 || progress->cancel_fd < 0) {
-        result = mapproc_error_set(error, MAPPROC_FAILED, errno, NULL, "cannot make an eventfd");
-        goto close_fds;
-    }
     if (settings->publish)
         make_segment(progress, refusal);
     result = start_ticker(progress);
     if (result != 0) {
-        result = mapproc_error_set(error, MAPPROC_FAILED, result, NULL, "cannot start a thread");
-        mapproc_segment_remove(&progress->segment);
-        goto close_fds;
+        destroy(progress);
+        return mapproc_error_set(error, MAPPROC_FAILED, result, NULL, "cannot start a thread");
     }
     *progress_out = progress;
     return MAPPROC_OK;
-
-close_fds:
-    if (progress->wake_fd >= 0)
-        (void)close(progress->wake_fd);
-    if (progress->cancel_fd >= 0)
-        (void)close(progress->cancel_fd);
-    free_memory(progress);
-    return result;
 }
 
 void mapproc_progress_finish(struct mapproc_progress *progress, bool cancelled, int exit_status)
@@ -361,7 +362,7 @@ void mapproc_progress_finish(struct mapproc_progress *progress, bool cancelled, 
     if (progress == NULL)
         return;
     atomic_store(&progress->ending, true);
-    wake(progress);
+    (void)sem_post(&progress->wake);
     (void)pthread_join(progress->ticker, NULL);
     /* Of many runs nobody but their caller knows which is the last. */
     if (!cancelled && get(&progress->files_taken) == get(&progress->files_done))
@@ -372,10 +373,7 @@ void mapproc_progress_finish(struct mapproc_progress *progress, bool cancelled, 
                                                 : MAPPROC_PROGRESS_FAILED;
     progress->image->exit_status = cancelled ? -1 : exit_status;
     publish(progress);
-    mapproc_segment_remove(&progress->segment);
-    (void)close(progress->wake_fd);
-    (void)close(progress->cancel_fd);
-    free_memory(progress);
+    destroy(progress);
 }
 
 uint64_t mapproc_progress_started(const struct mapproc_progress *progress)
@@ -392,13 +390,16 @@ int mapproc_progress_cancel_fd(const struct mapproc_progress *progress)
 
 void mapproc_progress_expect(struct mapproc_progress *progress, uint64_t files, uint64_t bytes)
 {
+    if (progress == NULL)
+        return;
     atomic_store(&progress->expected_bytes, bytes);
     atomic_store(&progress->expected_files, files);
 }
 
 void mapproc_progress_add_errors(struct mapproc_progress *progress, uint64_t count)
 {
-    add(&progress->errors, count);
+    if (progress != NULL)
+        add(&progress->errors, count);
 }
 
 void mapproc_progress_begin_run(struct mapproc_progress *progress)

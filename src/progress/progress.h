@@ -77,10 +77,11 @@ void mapproc_progress_look(struct mapproc_progress *progress,
 /* When it started: CLOCK_MONOTONIC in nanoseconds. */
 uint64_t mapproc_progress_started(const struct mapproc_progress *progress);
 
-/* A descriptor that becomes, and stays, readable once somebody wants the job cancelled. */
+/* A descriptor that becomes, and stays, readable once somebody wants the job cancelled; -1: nobody
+ * can. */
 int mapproc_progress_cancel_fd(const struct mapproc_progress *progress);
 
-/* ---- for whoever knows beforehand ---- */
+/* ---- for whoever knows more; the progress may be NULL ---- */
 
 /* There will be so many sources and bytes, as far as can be told. Any thread. */
 void mapproc_progress_expect(struct mapproc_progress *progress, uint64_t files, uint64_t bytes);
