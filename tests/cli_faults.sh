@@ -298,7 +298,7 @@ else
 fi
 
 if have prlimit; then
-    for ((files = 3; files < 12; files++)); do
+    for ((files = 3; files < 14; files++)); do
         # Without descriptors LeakSanitizer cannot look, and calls that a failure.
         run env ASAN_OPTIONS=detect_leaks=0 prlimit --nofile="$files:$files" \
             "$MAPPROC" checksum medium
