@@ -50,6 +50,7 @@ static const struct mapproc_job jobs[] = {
     {.scratch_size = as_much, .keeps_data = true},
     {.scratch_size = nothing, .keeps_data = true, .spreads = true},
     {.scratch_size = as_much, .copies = true, .largest = much_more},
+    {.scratch_size = as_much, .copies = true, .chunk_size = 4 << 20},
 };
 
 enum { JOBS = sizeof(jobs) / sizeof(jobs[0]) };
@@ -91,6 +92,23 @@ static void check_sum(const struct mapproc_budget *budget,
     /* Everybody has work, and there is always one chunk that waits. */
     assert_true(budget->workers >= 1 && budget->in_flight > budget->workers);
     assert_in_range(budget->chunk_size, MAPPROC_CHUNK_SIZE_MIN, MAPPROC_CHUNK_SIZE_MAX);
+}
+
+static void a_job_gets_the_chunk_size_it_wants(void **state)
+{
+    struct mapproc_budget_request request = make_request(&jobs[JOBS - 1]);
+    struct mapproc_budget budget;
+
+    (void)state;
+    assert_int_equal(mapproc_budget_make(&budget, &request, NULL), MAPPROC_OK);
+    assert_int_equal(budget.chunk_size, 4 << 20);
+    request.chunk_size = 1 << 20; /* the user's word goes first */
+    assert_int_equal(mapproc_budget_make(&budget, &request, NULL), MAPPROC_OK);
+    assert_int_equal(budget.chunk_size, 1 << 20);
+    request.chunk_size = 0;
+    request.memory = 24 * MEBIBYTE; /* and the memory before that of the job */
+    assert_int_equal(mapproc_budget_make(&budget, &request, NULL), MAPPROC_OK);
+    assert_true(budget.chunk_size < 4 << 20);
 }
 
 static void the_memory_is_never_exceeded(void **state)
@@ -209,6 +227,7 @@ static int set_up(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_job_gets_the_chunk_size_it_wants),
         cmocka_unit_test(the_memory_is_never_exceeded),
         cmocka_unit_test(a_refusal_says_what_works),
         cmocka_unit_test(the_default_is_modest),
