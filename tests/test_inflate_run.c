@@ -194,7 +194,8 @@ static void no_truncation_goes_unnoticed(void **state)
     for (enum form form = 0; form < FORMS; form++) {
         struct made_file file = made_file(form, data, 400, 200, 6);
 
-        for (size_t size = 0; size < file.size; size++) {
+        for (size_t size = 0; size < file.size;
+             size += form == FORM_IG || form == FORM_MZ ? 5 : 1) {
             bool border = false;
 
             for (size_t i = 1; i < file.count; i++)
@@ -242,7 +243,7 @@ static void no_flipped_bit_of_a_header_or_end_goes_unnoticed(void **state)
 
     (void)state;
     for (size_t i = 0; i < 2; i++) {
-        struct made_file file = made_file(forms[i], data, 800, 400, 6);
+        struct made_file file = made_file(forms[i], data, 200, 200, 6);
 
         for (size_t n = 0; n < file.count; n++) {
             size_t end = n + 1 == file.count ? file.size : file.begins[n] + 20;
