@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/size_text.h"
 #include "cli/inputs.h"
+#include "cli/job_progress.h"
 #include "cli/message.h"
 #include "cli/options.h"
 #include "cli/signals.h"
@@ -219,7 +220,12 @@ static int run_verb(int argc, char **argv)
                         mapproc_cancel_fd(settings.common.job.cancel));
     if (status != CLI_OK)
         return status;
-    status = cat_inputs(&run);
+    /* A bar would be in the way of whatever shows the data. */
+    if (settings.common.bar == CLI_BAR_AUTO)
+        settings.common.bar = CLI_BAR_NEVER;
+    status = cli_progress_begin(&cli_verb_cat, &settings.common, true);
+    if (status == CLI_OK)
+        status = cat_inputs(&run);
     cli_inputs_close(&run.inputs);
     return status;
 }

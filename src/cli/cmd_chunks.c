@@ -7,6 +7,7 @@
 
 #include "cli/chunker_option.h"
 #include "cli/chunks_output.h"
+#include "cli/job_progress.h"
 #include "cli/json.h"
 #include "cli/message.h"
 #include "cli/options.h"
@@ -205,6 +206,9 @@ static int run_verb(int argc, char **argv)
     cli_signals_cancel(settings.common.job.cancel);
     if (settings.common.verbose)
         settings.common.job.note = note;
+    status = cli_progress_begin(&cli_verb_chunks, &settings.common, true);
+    if (status != CLI_OK)
+        return status;
     mapproc_chunking_init(&run.chunking, mapproc_chunker_find("cdc"));
     if (cli_chunker_chosen(&settings.chunker) != NULL)
         run.chunking = *cli_chunker_chosen(&settings.chunker);

@@ -14,9 +14,11 @@
 #include "cli/compress_targets.h"
 #include "cli/file_limit.h"
 #include "cli/inputs.h"
+#include "cli/job_progress.h"
 #include "cli/message.h"
 #include "cli/options.h"
 #include "cli/signals.h"
+#include "cli/survey.h"
 #include "cli/verbs.h"
 #include "pipeline/cancel.h"
 
@@ -243,7 +245,12 @@ static int run_verb(int argc, char **argv)
                         settings.common.verbose, mapproc_cancel_fd(settings.common.job.cancel));
     if (status != CLI_OK)
         return status;
-    status = compress_inputs(&run);
+    status = cli_progress_begin(&cli_verb_compress, &settings.common, true);
+    if (status == CLI_OK) {
+        cli_survey_inputs(settings.common.job.progress, &run.inputs);
+        status = compress_inputs(&run);
+        cli_survey_stop();
+    }
     cli_inputs_close(&run.inputs);
     cli_compress_targets_free(&settings.targets);
     cli_chunker_close(&settings.chunker);

@@ -14,10 +14,12 @@
 #include "cli/decompress_targets.h"
 #include "cli/file_limit.h"
 #include "cli/inputs.h"
+#include "cli/job_progress.h"
 #include "cli/json.h"
 #include "cli/message.h"
 #include "cli/options.h"
 #include "cli/signals.h"
+#include "cli/survey.h"
 #include "cli/verbs.h"
 #include "pipeline/cancel.h"
 
@@ -439,7 +441,14 @@ static int run_verb(int argc, char **argv)
                         settings.common.verbose, mapproc_cancel_fd(settings.common.job.cancel));
     if (status != CLI_OK)
         return status;
-    status = inflate_inputs(&run);
+    status = cli_progress_begin(&cli_verb_decompress, &settings.common, true);
+    if (status == CLI_OK) {
+        /* In a tree most files may be of another kind: nobody knows before they are looked at. */
+        if (!settings.inputs.recursive)
+            cli_survey_inputs(settings.common.job.progress, &run.inputs);
+        status = inflate_inputs(&run);
+        cli_survey_stop();
+    }
     cli_inputs_close(&run.inputs);
     cli_taken_names_free(&settings.targets.taken);
     return status;

@@ -243,6 +243,7 @@ static void commit(void *context, struct mapproc_chunk *chunk)
     const struct run *run = context;
     const struct made *made = chunk->scratch;
     struct state *state = chunk->item->state;
+    uint64_t before = state->output.compressed;
 
     if (made->error.code != MAPPROC_OK)
         state->error = made->error;
@@ -250,6 +251,7 @@ static void commit(void *context, struct mapproc_chunk *chunk)
         (void)mapproc_deflate_output_add(
             &state->output, &made->members, chunk->offset, chunk->length,
             run->settings.digest ? partial_at(chunk) : NULL, &state->error);
+    mapproc_job_add_output(chunk->item, state->output.compressed - before);
     chunk->item->enough = state->error.code != MAPPROC_OK;
 }
 

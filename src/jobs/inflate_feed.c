@@ -79,9 +79,12 @@ static int read_more(struct mapproc_inflate_feed *feed, struct mapproc_error *er
         result = mapproc_source_read_at(feed->source, from, to, got, error);
         feed->at_end = from + got == feed->end;
     }
-    if (result == MAPPROC_OK)
-        feed->left += got;
-    return result;
+    if (result != MAPPROC_OK)
+        return result;
+    feed->left += got;
+    if (feed->chunk != NULL && !mapproc_job_advance(feed->chunk, got))
+        return mapproc_error_set(error, MAPPROC_CANCELLED, 0, feed->source->path, "cancelled");
+    return MAPPROC_OK;
 }
 
 int mapproc_inflate_feed_fill(struct mapproc_inflate_feed *feed, size_t wanted,

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "input/source.h"
+#include "pipeline/job.h"
 
 /* One thread at a time. The user reads `next` and `left`, and calls the functions. */
 struct mapproc_inflate_feed {
@@ -18,8 +19,9 @@ struct mapproc_inflate_feed {
     const uint8_t *next; /* what is at hand */
     size_t left;         /* bytes of it */
     uint8_t *buffer;
-    size_t size; /* bytes */
-    bool at_end; /* there is nothing behind what is at hand */
+    size_t size;                 /* bytes */
+    bool at_end;                 /* there is nothing behind what is at hand */
+    struct mapproc_chunk *chunk; /* is told what was read, and holds it back; NULL: nobody is */
 };
 
 /* All there is are these bytes, which are at `offset` of the file. */
@@ -36,7 +38,7 @@ void mapproc_inflate_feed_stream(struct mapproc_inflate_feed *feed,
                                  const uint8_t *data, size_t length, uint8_t *buffer, size_t size);
 
 /* Has `wanted` bytes at hand, at most the buffer's size, or all there are. MAPPROC_CANCELLED once
- * wake_fd is readable. */
+ * wake_fd is readable, or the chunk's run is stopping. */
 int mapproc_inflate_feed_fill(struct mapproc_inflate_feed *feed, size_t wanted,
                               struct mapproc_error *error);
 

@@ -114,6 +114,8 @@ int mapproc_inflate_give(struct mapproc_inflate_item *item, const uint8_t *data,
     }
     if (begin >= end || item->order->test_only)
         return MAPPROC_OK;
+    if (item->of != NULL)
+        mapproc_job_add_output(item->of, end - begin);
     return item->client->write(item->client->user, item->order, data, end - begin, error);
 }
 

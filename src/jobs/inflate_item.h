@@ -49,6 +49,7 @@ struct mapproc_inflate_item {
     const struct mapproc_inflate_client *client;
     const struct mapproc_inflate_order *order;
     const struct mapproc_source *source;
+    const struct mapproc_item *of; /* the pipeline's, which is told what was done; or NULL */
     int wake_fd;
     bool plain; /* not gzip, given as it is */
     struct timespec opened;

@@ -102,6 +102,7 @@ static int open_item(void *context, struct mapproc_item *item, struct mapproc_er
     mine->client = run->client;
     mine->order = order;
     mine->source = &item->source;
+    mine->of = item;
     mine->wake_fd = item->wake_fd;
     mapproc_gzi_init(&mine->index);
     (void)clock_gettime(CLOCK_MONOTONIC, &mine->opened);
@@ -160,6 +161,7 @@ static void commit_unread(struct mapproc_inflate_item *item, struct mapproc_chun
     else
         mapproc_inflate_feed_extent(&feed, item->source, item->wake_fd, chunk->offset,
                                     chunk->offset + chunk->length, memory, feed_size);
+    feed.chunk = chunk;
     if (item->plain)
         mapproc_inflate_copy(item, &feed);
     else
