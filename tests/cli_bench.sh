@@ -19,7 +19,7 @@ expect_nothing_made() {
     [[ -z $(ls -A "$TMPDIR") ]] || problem "a file was left: $(ls -A "$TMPDIR")"
 }
 
-groups=(alloc file numa digest codec)
+groups=(alloc file numa digest codec chunker)
 quick=(--size 256K --rounds 2)
 random_file data 3000000
 
@@ -97,6 +97,7 @@ if $json; then
         numa) expect_rows "$group" 2 2 interleaved ;;
         digest) expect_rows "$group" 2 2 'plain scan' xxh128 xxh3 xxh64 xxh32 ;;
         codec) expect_rows "$group" 2 2 'chunks of 256K' 'zlib 1' 'zlib 9' ;;
+        chunker) expect_rows "$group" 2 2 'plain scan' cdc lines ;;
         esac
         expect_nothing_made
         done_test "$group: rows in JSON have all fields, and numbers in them"
@@ -104,10 +105,10 @@ if $json; then
 
     run "$MAPPROC" bench --json --rounds 1 --size 256K -j 1
     expect_status 0
-    expect_rows alloc,file,numa,digest,codec 1 1
+    expect_rows alloc,file,numa,digest,codec,chunker 1 1
     run "$MAPPROC" bench all data --json --rounds 1 --size 256K -j 1 --numa off
     expect_status 0
-    expect_rows alloc,file,numa,digest,codec 1 1
+    expect_rows alloc,file,numa,digest,codec,chunker 1 1
     done_test 'all groups, by name and by default'
 
     run "$MAPPROC" bench file data --json --rounds 1 -j 3

@@ -84,7 +84,7 @@ PYTHON
 
 # ---- rules ----
 
-for sizes in '64 256 1000' '2048 8192 32768' '16384 65536 262144'; do
+for sizes in '64 256 1000' '16384 65536 262144'; do
     read -r least average most <<<"$sizes"
     python3 "$scratch/cdc.py" mixed "$least" "$average" "$most" >"$scratch/rule"
     run "$MAPPROC" chunks --chunker "cdc:min=$least,avg=$average,max=$most" mixed
@@ -377,10 +377,6 @@ expect_same_files "$scratch/expected" "$scratch/found"
 [[ $(cut -d ' ' -f 6 "$scratch/found") -gt 1000000 ]] || problem 'too little is repeated'
 done_test '--stats: what the chunks come to'
 
-run "$MAPPROC" chunks --stats --chunker cdc:avg=256 random
-expect_status 0
-grep -q '^repeated   0 chunks' "$out" || problem 'noise is repeated' "$(tail -n 1 "$out")"
-cp "$out" "$scratch/roomy"
 run "$MAPPROC" chunks --stats -j1 --memory 44M --chunker cdc:avg=64,min=64,max=128 random
 expect_status 0
 grep -q '^repeated   at least ' "$out" || problem 'not all is known' "$(tail -n 2 "$out")"

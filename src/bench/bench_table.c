@@ -9,10 +9,11 @@ extern const struct mapproc_bench_group mapproc_bench_group_file;
 extern const struct mapproc_bench_group mapproc_bench_group_numa;
 extern const struct mapproc_bench_group mapproc_bench_group_digest;
 extern const struct mapproc_bench_group mapproc_bench_group_codec;
+extern const struct mapproc_bench_group mapproc_bench_group_chunker;
 
 static const struct mapproc_bench_group *const groups[] = {
     &mapproc_bench_group_alloc,  &mapproc_bench_group_file,  &mapproc_bench_group_numa,
-    &mapproc_bench_group_digest, &mapproc_bench_group_codec,
+    &mapproc_bench_group_digest, &mapproc_bench_group_codec, &mapproc_bench_group_chunker,
 };
 
 const struct mapproc_bench_group *mapproc_bench_group_at(size_t index)
