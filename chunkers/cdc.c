@@ -85,12 +85,29 @@ static const char *cdc_init(void *state, const struct mapproc_chunker_settings *
     return NULL;
 }
 
+static size_t found(uint64_t *hash, uint64_t value, size_t border)
+{
+    *hash = value;
+    return border;
+}
+
+/* The hash behind `length` bytes, of which there is nothing in front. */
+static uint64_t warm_up(const uint8_t *bytes, size_t length)
+{
+    uint64_t hash = 0;
+
+    for (size_t i = 0; i < length; i++)
+        hash = (hash << 1) + gear[bytes[i]];
+    return hash;
+}
+
 /*
  * Looks at the bytes [from, to) of the view for the first behind which the hash is below `limit`.
  * Returns its number plus 1, or 0. Four at a time, because each step of the hash needs the one
  * before: what four bytes add to it can be had without.
  */
-static size_t scan(const uint8_t *view, size_t from, size_t to, uint64_t limit, uint64_t *hash)
+static size_t search_bytes(const uint8_t *view, size_t from, size_t to, uint64_t limit,
+                           uint64_t *hash)
 {
     uint64_t h = *hash;
     size_t i = from;
@@ -102,32 +119,31 @@ static size_t scan(const uint8_t *view, size_t from, size_t to, uint64_t limit, 
         uint64_t d = (c << 1) + gear[view[i + 3]];
 
         if ((h << 1) + a < limit)
-            return i + 1;
+            return found(hash, (h << 1) + a, i + 1);
         if ((h << 2) + b < limit)
-            return i + 2;
+            return found(hash, (h << 2) + b, i + 2);
         if ((h << 3) + c < limit)
-            return i + 3;
+            return found(hash, (h << 3) + c, i + 3);
         h = (h << 4) + d;
         if (h < limit)
-            return i + 4;
+            return found(hash, h, i + 4);
     }
     for (; i < to; i++) {
         h = (h << 1) + gear[view[i]];
         if (h < limit)
-            return i + 1;
+            return found(hash, h, i + 1);
     }
-    *hash = h;
-    return 0;
+    return found(hash, h, 0);
 }
 
-/* Goes on with the search up to byte `to` of the view. Returns the border or 0. */
+/* Goes on with the search of a view up to byte `to` of the view. Returns the border or 0. */
 static size_t search(struct cdc *cdc, const uint8_t *view, size_t to, uint64_t limit)
 {
     size_t border;
 
     if (to <= cdc->scanned)
         return 0;
-    border = scan(view, cdc->scanned, to, limit, &cdc->hash);
+    border = search_bytes(view, cdc->scanned, to, limit, &cdc->hash);
     cdc->scanned = to;
     return border;
 }
@@ -142,9 +158,7 @@ static size_t find(struct cdc *cdc, const uint8_t *view, size_t length)
     if (length < cdc->min)
         return 0;
     if (cdc->scanned == 0) {
-        cdc->hash = 0;
-        for (size_t i = cdc->min - WINDOW; i < cdc->min - 1; i++)
-            cdc->hash = (cdc->hash << 1) + gear[view[i]];
+        cdc->hash = warm_up(view + cdc->min - WINDOW, WINDOW - 1);
         cdc->scanned = cdc->min - 1;
     }
     border = search(cdc, view, hard_end, cdc->hard);
@@ -164,6 +178,32 @@ static size_t cdc_next(void *state, const uint8_t *view, size_t length, bool at_
         return MAPPROC_CHUNKER_MORE;
     cdc->scanned = 0;
     return border;
+}
+
+enum { KIND_HARD, KIND_EASY }; /* a mark of a hash that is below `hard`, or only below `easy` */
+
+static size_t cdc_scan(const void *state, const uint8_t *bytes, size_t before, size_t length,
+                       uint32_t *marks, size_t room)
+{
+    const struct cdc *cdc = state;
+    size_t warm = before < WINDOW - 1 ? before : WINDOW - 1;
+    uint64_t hash = warm_up(bytes - warm, warm);
+    size_t count = 0;
+
+    for (size_t at = 0;
+         at < length && (at = search_bytes(bytes, at, length, cdc->easy, &hash)) != 0; count++) {
+        if (count == room)
+            return room + 1;
+        marks[count] = (uint32_t)((at - 1) << 1 | (hash < cdc->hard ? KIND_HARD : KIND_EASY));
+    }
+    return count;
+}
+
+static bool cdc_accepts(const void *state, size_t length, unsigned kind)
+{
+    const struct cdc *cdc = state;
+
+    return length >= (kind == KIND_HARD ? cdc->min : cdc->avg);
 }
 
 static size_t cdc_most(const void *state)
@@ -188,4 +228,6 @@ const struct mapproc_chunker mapproc_chunker_cdc = {
     .next = cdc_next,
     .most = cdc_most,
     .skip = cdc_skip,
+    .scan = cdc_scan,
+    .accepts = cdc_accepts,
 };

@@ -33,6 +33,7 @@ enum {
     MAPPROC_CHUNKER_OPTIONS_MAX = 16, /* of one chunker */
     MAPPROC_CHUNKER_NAME_MAX = 32,    /* bytes of a name, its NUL included */
     MAPPROC_CHUNKER_MOST = 1 << 30,   /* bytes: no chunk is larger */
+    MAPPROC_CHUNKER_BEFORE = 64,      /* bytes in front of those that are scanned */
 };
 
 /* What a shared object must be looked up for. */
@@ -106,6 +107,23 @@ struct mapproc_chunker {
     /* How many chunks so far ended at most() because there was no better place for a border, if
      * that is worth telling the user. NULL: it is not. */
     uint64_t (*forced)(const void *state);
+
+    /*
+     * A search that all cores can do ahead of next(), for chunkers of which a border depends on the
+     * one before it, but the places where one is possible at all do not. NULL, both: there is none.
+     *
+     * scan() looks for such places in `length` bytes, and may look at the `before` bytes in front
+     * of them: MAPPROC_CHUNKER_BEFORE, or less where the source begins. Behind byte i a chunk may
+     * end: marks[n] = i << 1 | kind, with a kind of 0 or 1, in rising order. Returns how many there
+     * are; if these are more than `room`, none counts. Called by several threads at once, and while
+     * other operations run: it looks at nothing but what init() has set.
+     *
+     * accepts() tells whether the next chunk ends at a place of that kind, if it has `length` bytes
+     * then. If none does, it has most(). So next() must not be able to answer anything else.
+     */
+    size_t (*scan)(const void *state, const uint8_t *bytes, size_t before, size_t length,
+                   uint32_t *marks, size_t room);
+    bool (*accepts)(const void *state, size_t length, unsigned kind);
 };
 
 #ifdef __cplusplus

@@ -162,6 +162,35 @@ cut -d ' ' -f 3 "$out" | sort >"$scratch/seven"
 expect_same_files "$scratch/shifted" "$scratch/seven"
 done_test 'a byte in front of 64 MiB leaves at least 99 % of the chunks as they are'
 
+# Scanned ahead, all of it or next to nothing, and one file after the other.
+head -c 20M /dev/zero >zeros
+for chunker in cdc cdc:avg=4K cdc:avg=1M,max=16M cdc:min=16K,avg=16K,max=20000; do
+    run "$MAPPROC" chunks --chunker "$chunker" -j 1 zeros shifted
+    cp "$out" "$scratch/one"
+    run "$MAPPROC" chunks --chunker "$chunker" -j 7 zeros shifted
+    expect_status 0
+    expect_stdout_file "$scratch/one"
+    run "$MAPPROC" checksum --chunker "$chunker" -j 7 random zeros mixed shifted
+    expect_status 0
+    expect_stdout "$(xxhsum -q -H2 random zeros mixed shifted)"
+done
+done_test 'scanned ahead or not, borders are the same'
+
+for number in 1 2 3 4 5 6; do
+    cp random cut
+    (
+        sleep 0.00$number
+        truncate -s $((20 * mebibyte)) cut
+    ) &
+    run timeout 20 "$MAPPROC" chunks -j 7 cut
+    wait
+    # Cut before it was opened, or after it was closed, it is as it should be.
+    [[ $status == 0 ]] && continue
+    expect_status 1
+    expect_stderr "'cut': "
+done
+done_test 'a file that is cut while it is scanned'
+
 # ---- each chunker ----
 
 run "$MAPPROC" chunks --chunker lines:limit=4K --chunk-size 3000 -v text

@@ -11,7 +11,7 @@
 #include "pipeline/chunking.h"
 #include "random.h"
 
-enum { SIZE_LIMIT = 20000, INPUTS = 10000, ORACLE_INPUTS = 300 };
+enum { SIZE_LIMIT = 20000, INPUTS = 10000, SCANNED_INPUTS = 500, ORACLE_INPUTS = 300 };
 
 static struct test_random rng;
 static struct guarded_buffer buffer; /* the input, up to its end */
@@ -186,6 +186,81 @@ static void contract_holds(void **state)
         check_contract(&chunking);
     }
     check_contract(&plugin);
+}
+
+/* The next border as it follows from marks, of which there are two words each: place and kind. */
+static size_t pick(const struct cutter *cutter, uint64_t (*marks)[2], size_t count,
+                   size_t size, size_t from)
+{
+    const struct mapproc_chunker *chunker = cutter->chunking.chunker;
+    size_t most = get_most(cutter);
+
+    for (size_t i = 0; i < count; i++) {
+        size_t length = (size_t)marks[i][0] - from;
+
+        if (marks[i][0] <= from || length > most)
+            continue;
+        if (chunker->accepts(cutter->state, length, (unsigned)marks[i][1]))
+            return (size_t)marks[i][0];
+    }
+    return size - from < most ? size : from + most;
+}
+
+/* Whatever the blocks are that are scanned, the borders picked are those of next(). */
+static void check_scan(const struct mapproc_chunking *chunking)
+{
+    static uint64_t marks[SIZE_LIMIT][2];
+    static uint32_t found[2 * SIZE_LIMIT];
+
+    for (int input = 0; input < SCANNED_INPUTS; input++) {
+        size_t size = 1 + test_random_below(&rng, SIZE_LIMIT), count = 0, n, got;
+        const uint8_t *data = make_input(size);
+        struct cutter cutter = {.chunking = *chunking};
+
+        choose_options(&cutter);
+        start(&cutter, 0);
+        for (size_t at = 0; at < size; at += n) {
+            size_t before = at < MAPPROC_CHUNKER_BEFORE ? at : MAPPROC_CHUNKER_BEFORE;
+            uint8_t *copy;
+
+            n = 1 + test_random_below(&rng, size - at);
+            copy = shown.end - n;
+            memcpy(copy - before, data + at - before, before + n);
+            got = chunking->chunker->scan(cutter.state, copy, before, n, found, SIZE_LIMIT);
+            assert_in_range(got, 0, n);
+            if (got > 0) /* too little room */
+                assert_true(chunking->chunker->scan(cutter.state, copy, before, n, found + got,
+                                                    got - 1) >= got);
+            for (size_t i = 0; i < got; i++, count++) {
+                marks[count][0] = at + (found[i] >> 1) + 1;
+                marks[count][1] = found[i] & 1;
+            }
+        }
+        for (size_t at = 0; at < size;) {
+            size_t border = next_border(&cutter, data, size, at, size);
+
+            assert_int_equal(pick(&cutter, marks, count, size, at), border);
+            at = border;
+        }
+    }
+}
+
+static void scans_find_the_same(void **state)
+{
+    const struct mapproc_chunker *chunker;
+    struct mapproc_chunking chunking;
+    size_t scanning = 0;
+
+    (void)state;
+    for (size_t i = 0; (chunker = mapproc_chunker_at(i)) != NULL; i++) {
+        assert_int_equal(chunker->scan == NULL, chunker->accepts == NULL);
+        if (chunker->scan == NULL)
+            continue;
+        scanning++;
+        mapproc_chunking_init(&chunking, chunker);
+        check_scan(&chunking);
+    }
+    assert_true(scanning >= 1);
 }
 
 static void registry_is_consistent(void **state)
@@ -455,7 +530,7 @@ static int set_up(void **state)
         return -1;
     }
     return guarded_buffer_init(&buffer, SIZE_LIMIT) != 0 ||
-                   guarded_buffer_init(&shown, SIZE_LIMIT) != 0
+                   guarded_buffer_init(&shown, SIZE_LIMIT + MAPPROC_CHUNKER_BEFORE) != 0
                ? -1
                : 0;
 }
@@ -473,10 +548,11 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(registry_is_consistent),    cmocka_unit_test(contract_holds),
-        cmocka_unit_test(fixed_cuts_at_multiples),   cmocka_unit_test(lines_end_behind_newlines),
-        cmocka_unit_test(records_stay_whole),        cmocka_unit_test(sparse_ends_with_extents),
-        cmocka_unit_test(fasta_ends_before_records), cmocka_unit_test(cdc_keeps_to_its_rule),
-        cmocka_unit_test(options_are_read),          cmocka_unit_test(bad_plugins_are_refused),
+        cmocka_unit_test(scans_find_the_same),       cmocka_unit_test(fixed_cuts_at_multiples),
+        cmocka_unit_test(lines_end_behind_newlines), cmocka_unit_test(records_stay_whole),
+        cmocka_unit_test(sparse_ends_with_extents),  cmocka_unit_test(fasta_ends_before_records),
+        cmocka_unit_test(cdc_keeps_to_its_rule),     cmocka_unit_test(options_are_read),
+        cmocka_unit_test(bad_plugins_are_refused),
     };
 
     return cmocka_run_group_tests_name("chunkers", tests, set_up, tear_down);

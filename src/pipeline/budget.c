@@ -97,7 +97,8 @@ static bool add_up(struct mapproc_budget *budget, const struct mapproc_budget_re
         !mapproc_multiply_u64(windows, budget->window_size, &mapped) ||
         !mapproc_add_u64(arenas, mapped, &budget->memory) ||
         !mapproc_add_u64(budget->memory,
-                         (uint64_t)budget->workers * WORKER_SIZE + PROGRAM_SIZE + request->views,
+                         budget->workers * (WORKER_SIZE + (uint64_t)request->scans) + PROGRAM_SIZE +
+                             request->views,
                          &budget->memory) ||
         budget->memory > SIZE_MAX)
         return false;

@@ -18,6 +18,7 @@ struct mapproc_budget_request {
     bool maps;         /* chunks may be mapped: windows are needed */
     size_t chunk_size; /* bytes of the largest chunk; 0: what fits, at most what the job wants */
     size_t views;      /* bytes that a chunker which reads has to see at one time */
+    size_t scans;      /* what comes of its scanning ahead, for each worker */
     uint64_t memory;   /* bytes that the job may hold; 0: mapproc_budget_default_memory() or more */
 };
 

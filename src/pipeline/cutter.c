@@ -4,6 +4,7 @@
 
 #include "base/checked.h"
 #include "pipeline/border.h"
+#include "pipeline/scanner.h"
 
 struct mapproc_need mapproc_cutter_need(const struct mapproc_pipeline *pipeline,
                                         const struct mapproc_item *item, size_t length)
@@ -150,9 +151,16 @@ struct mapproc_work *mapproc_cutter_next(struct mapproc_worker *worker, struct m
                                          enum mapproc_obstacle *obstacle)
 {
     bool stream = mapproc_lane_is_stream(lane);
-    struct mapproc_work *work =
-        stream ? plan_stream(worker, lane, obstacle) : plan_extent(worker, lane, obstacle);
+    enum mapproc_scan_answer answer =
+        stream ? MAPPROC_SCAN_NONE : mapproc_scanner_ask(worker->pipeline, lane);
+    struct mapproc_work *work;
 
+    *obstacle = answer == MAPPROC_SCAN_WAIT ? MAPPROC_OBSTACLE_UNSCANNED : MAPPROC_OBSTACLE_STARVED;
+    if (answer == MAPPROC_SCAN_WAIT)
+        return NULL;
+    if (answer == MAPPROC_SCAN_AHEAD)
+        return mapproc_scanner_plan(worker, lane);
+    work = stream ? plan_stream(worker, lane, obstacle) : plan_extent(worker, lane, obstacle);
     if (work == NULL)
         return NULL;
     work->chunk.number = lane->next_number++;

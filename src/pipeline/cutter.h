@@ -10,6 +10,7 @@
 enum mapproc_obstacle {
     MAPPROC_OBSTACLE_STARVED,   /* no memory */
     MAPPROC_OBSTACLE_EXHAUSTED, /* no more sources */
+    MAPPROC_OBSTACLE_UNSCANNED, /* a scan that is under way has to end first */
     MAPPROC_OBSTACLE_HELD,      /* the next source has to wait for an earlier one */
     MAPPROC_OBSTACLE_FINISHED,  /* the job wants no more of the source */
     MAPPROC_OBSTACLE_FAULTY,    /* the job found the source bad: lane->cut_error */

@@ -9,6 +9,8 @@
 void mapproc_lane_end(struct mapproc_pipeline *pipeline, struct mapproc_lane *lane)
 {
     lane->ended = true;
+    if (pipeline->scanner.owner == lane->index + 1)
+        pipeline->scanner.owner = 0;
     if (!lane->cuttable)
         return;
     lane->cuttable = false;

@@ -27,7 +27,8 @@
  * Files call one another in one direction, but for stop and note, which are here and open to all:
  *
  *     pipeline, cancel -> worker -> planner, commit -> cutter, lane -> border, work, pace, queue
- *     border -> view, chunking -> chunker_plugin        work -> io_choice
+ *     worker, cutter -> scanner -> lane, work        border -> view, chunking -> chunker_plugin
+ *     work -> io_choice
  */
 #include "pipeline/pipeline.h"
 
@@ -109,8 +110,10 @@ int mapproc_pipeline_plan_cut(const struct mapproc_job *job, void *context,
         return result;
     if (most != 0 && job->cut == NULL) {
         request.chunk_size = most;
-        if (chunking->chunker->reads_data)
+        if (chunking->chunker->reads_data) {
             request.views = VIEWS * mapproc_view_size(most);
+            request.scans = mapproc_scanner_size();
+        }
     }
     return mapproc_budget_make(budget, &request, error);
 }
@@ -267,12 +270,22 @@ static int make_views(struct mapproc_pipeline *pipeline, struct mapproc_error *e
         return result;
     result = mapproc_view_init(&pipeline->stream_view, most, error);
     if (result != MAPPROC_OK)
-        mapproc_view_destroy(&pipeline->extent_view);
+        goto destroy_extent_view;
+    result = mapproc_scanner_init(pipeline, error);
+    if (result != MAPPROC_OK)
+        goto destroy_stream_view;
+    return MAPPROC_OK;
+
+destroy_stream_view:
+    mapproc_view_destroy(&pipeline->stream_view);
+destroy_extent_view:
+    mapproc_view_destroy(&pipeline->extent_view);
     return result;
 }
 
 static void destroy_views(struct mapproc_pipeline *pipeline)
 {
+    mapproc_scanner_destroy(pipeline);
     mapproc_view_destroy(&pipeline->stream_view);
     mapproc_view_destroy(&pipeline->extent_view);
 }

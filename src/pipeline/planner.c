@@ -200,6 +200,10 @@ static void plan_failed(struct mapproc_worker *worker, struct mapproc_lane *lane
     } else {
         pipeline->opening--;
     }
+    if (obstacle == MAPPROC_OBSTACLE_UNSCANNED) {
+        lane->ticket_out = mapproc_scanner_is_waited_for(pipeline);
+        mapproc_lane_settle(worker, lane); /* if it failed meanwhile */
+    }
     if (obstacle == MAPPROC_OBSTACLE_EXHAUSTED) {
         pipeline->exhausted = true;
         if (pipeline->progress != NULL)

@@ -19,6 +19,7 @@
 #include "pipeline/job.h"
 #include "pipeline/queue.h"
 #include "pipeline/route.h"
+#include "pipeline/scanner.h"
 #include "pipeline/view.h"
 #include "progress/progress.h"
 
@@ -48,6 +49,7 @@ enum mapproc_task {
     MAPPROC_TASK_OPEN,   /* open the source; if it is small, process it at once */
     MAPPROC_TASK_EXTENT, /* process a range of an extent */
     MAPPROC_TASK_STREAM, /* read the next bytes of a stream and process them */
+    MAPPROC_TASK_SCAN,   /* look for candidates of borders */
 };
 
 /* A chunk with what the job need not see. Owned by the worker that has it, except as noted. */
@@ -56,11 +58,12 @@ struct mapproc_work {
     enum mapproc_task task;
     unsigned node;  /* index of its queue */
     unsigned arena; /* index of the arena of its scratch: its node's, if that had any */
-    struct mapproc_window *window; /* NULL if not mapped */
-    void *buffer;                  /* for the chunk's bytes if they are read and kept, or NULL */
-    struct mapproc_work *next;     /* in a queue or among the done: under the lock */
-    struct mapproc_worker *holder; /* whose hands it is in, while it is in any */
-    uint64_t counted;              /* bytes of it that count as done */
+    struct mapproc_window *window;    /* NULL if not mapped */
+    struct mapproc_scan_block *block; /* of a scan: what it is to fill */
+    void *buffer;                     /* for the chunk's bytes if they are read and kept, or NULL */
+    struct mapproc_work *next;        /* in a queue or among the done: under the lock */
+    struct mapproc_worker *holder;    /* whose hands it is in, while it is in any */
+    uint64_t counted;                 /* bytes of it that count as done */
 };
 
 /* A source with what the job need not see. */
@@ -93,7 +96,8 @@ struct mapproc_lane {
     bool cuttable;              /* in the list of active lanes: the planner may cut it */
     bool ended;                 /* no chunk will be planned any more */
     bool enough;                /* none will be committed any more, because the job says so */
-    bool ticket_out;            /* a stream's next read is planned or under way */
+    bool ticket_out;            /* a stream's next read is planned or under way, or a scan will tell
+                                   where the next chunk of an extent ends */
     bool committing;            /* some worker is in its commits */
     bool completing;            /* some worker checks and closes it */
     bool finished;              /* ready to be reported */
@@ -136,6 +140,7 @@ struct mapproc_pipeline {
     struct mapproc_slab works;
     struct mapproc_slab lanes;
     struct mapproc_slab windows;
+    struct mapproc_scanner scanner;
     struct mapproc_view extent_view; /* the planner's, if the chunker reads */
     struct mapproc_view stream_view; /* that of whoever reads a stream: then one at a time does */
     int wake_fd; /* readable once the run is stopping: wakes readers of streams */

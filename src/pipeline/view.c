@@ -92,6 +92,12 @@ int mapproc_view_read_at(struct mapproc_view *view, const struct mapproc_source 
     make_room(view, length);
     result = mapproc_source_read_at(source, view->offset + view->available,
                                     view->memory + view->begin + view->available, length, error);
+    if (result != MAPPROC_OK && error->length > 0 &&
+        error->offset > view->offset + view->available) {
+        /* The failure lies further on: the chunk may end before it. */
+        length = (size_t)mapproc_min_u64(length, error->offset - view->offset - view->available);
+        result = MAPPROC_OK;
+    }
     if (result == MAPPROC_OK)
         view->available += length;
     return result;

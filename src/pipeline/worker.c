@@ -413,6 +413,7 @@ static void (*const tasks[])(struct mapproc_worker *worker, struct mapproc_work 
     [MAPPROC_TASK_OPEN] = run_open,
     [MAPPROC_TASK_EXTENT] = run_extent,
     [MAPPROC_TASK_STREAM] = run_stream,
+    [MAPPROC_TASK_SCAN] = mapproc_scanner_run,
 };
 
 void *mapproc_worker_main(void *argument)
