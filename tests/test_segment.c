@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -314,6 +315,7 @@ static pid_t start_child(char *path, bool dies_mid_way)
         struct mapproc_error error;
         struct image image;
 
+        (void)prctl(PR_SET_PDEATHSIG, SIGKILL); /* a test that fails leaves nobody behind */
         if (mapproc_segment_create(&segment, scratch.path, "verify", NULL, IMAGE_WORKERS, &error) !=
             MAPPROC_OK)
             _exit(1);
