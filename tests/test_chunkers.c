@@ -189,8 +189,8 @@ static void contract_holds(void **state)
 }
 
 /* The next border as it follows from marks, of which there are two words each: place and kind. */
-static size_t pick(const struct cutter *cutter, uint64_t (*marks)[2], size_t count,
-                   size_t size, size_t from)
+static size_t pick(const struct cutter *cutter, uint64_t (*marks)[2], size_t count, size_t size,
+                   size_t from)
 {
     const struct mapproc_chunker *chunker = cutter->chunking.chunker;
     size_t most = get_most(cutter);
