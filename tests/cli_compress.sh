@@ -398,6 +398,12 @@ for extra in index manifest; do
     [[ $(tr -d '\0' 2>/dev/null <"one.gz.$suffix") != old ]] || problem "the old $extra is still there"
     rm -f one.gz*
 done
+cp text secret
+chmod 600 secret
+(umask 022 && "$MAPPROC" compress --index --manifest secret)
+[[ $(stat -c %a secret.gz secret.gz.gzi secret.gz.manifest | sort -u) == 600 ]] ||
+    problem 'others may read what belongs to a private file'
+rm -f secret*
 run "$MAPPROC" compress "${json[@]}" one missing
 expect_status 1
 ((${#json[@]} == 0)) || [[ $(grep -c '"kind":"data"' "$out") == 1 && $(wc -l <"$out") == 2 ]] || problem 'an error in JSON'

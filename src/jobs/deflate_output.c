@@ -178,10 +178,22 @@ static int place(struct mapproc_deflate_output *output, struct mapproc_error *er
     return result == MAPPROC_OK ? mapproc_atomic_file_commit(&output->file, error) : result;
 }
 
+/* Opens what goes beside the output. Digests of a source tell what is in it, so nobody may read them
+ * who may not read that; what cannot be kept was told already. */
+static int open_extra(const struct mapproc_deflate_output *output, const char *path,
+                      struct mapproc_atomic_file *file, struct mapproc_error *error)
+{
+    int result = open_file(output, path, file, error);
+
+    if (result == MAPPROC_OK && output->source->steady)
+        mapproc_atomic_file_keep_metadata(file, output->source->fd, NULL, NULL);
+    return result;
+}
+
 static int write_index(const struct mapproc_deflate_output *output, struct mapproc_error *error)
 {
     struct mapproc_atomic_file file = MAPPROC_ATOMIC_FILE_CLOSED;
-    int result = open_file(output, output->target->index_path, &file, error);
+    int result = open_extra(output, output->target->index_path, &file, error);
 
     return result == MAPPROC_OK ? mapproc_deflate_write_index(&output->index, &file, error)
                                 : result;
@@ -191,7 +203,7 @@ static int write_manifest(const struct mapproc_deflate_output *output, uint64_t 
                           struct mapproc_error *error)
 {
     struct mapproc_atomic_file file = MAPPROC_ATOMIC_FILE_CLOSED;
-    int result = open_file(output, output->target->manifest_path, &file, error);
+    int result = open_extra(output, output->target->manifest_path, &file, error);
 
     return result == MAPPROC_OK
                ? mapproc_deflate_write_manifest(&output->digest, output->source, size,
