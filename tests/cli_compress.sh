@@ -342,7 +342,12 @@ expect_there there
 run "$MAPPROC" compress --rm -o /dev/null -f there
 expect_error 2
 expect_there there
-rm -f linked* there*
+ln -s there symbolic
+run "$MAPPROC" compress --rm -f symbolic
+expect_error 2
+expect_there there
+expect_absent symbolic.gz
+rm -f linked* there* symbolic
 done_test '--rm: what has other names, or no safe output, stays'
 
 # --- index, manifest, JSON -----------------------------------------------------------------------

@@ -46,6 +46,8 @@ static int check_removable(const struct mapproc_deflate_output *output, struct m
 
     if (mapproc_atomic_file_is_direct(&output->file))
         return refuse(output, "will not be removed, as its output is no regular file", error);
+    if (lstat(output->source->path, &status) == 0 && S_ISLNK(status.st_mode))
+        return refuse(output, "will not be removed, as it is a symbolic link", error);
     if (!output->source->steady || fstat(output->source->fd, &status) != 0 ||
         !S_ISREG(status.st_mode))
         return refuse(output, "will not be removed, as it is no regular file", error);
