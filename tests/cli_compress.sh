@@ -298,7 +298,9 @@ expect_status 2
 expect_stderr 'the same output'
 expect_absent a/same
 [[ $(cat b/same) == second && $(gzip -dc flat/same.gz) == first ]] || problem 'one of them is lost'
-run "$MAPPROC" compress --rm -o flat2/ b/same b/same
+run "$MAPPROC" compress --rm -o flat2/ b/same ./b/same
+expect_status 2
+expect_stderr './b/same'
 [[ $(gzip -dc flat2/same.gz) == second ]] || problem 'lost'
 rm -rf a b flat flat2
 done_test 'two inputs never replace one another'

@@ -221,7 +221,7 @@ int cli_compress_options_check(struct cli_compress_settings *settings, size_t op
     if (output != NULL) {
         targets->is_directory = several || settings->inputs.recursive || is_directory(output) ||
                                 output[strlen(output) - 1] == '/';
-        targets->once = targets->is_directory && several && settings->deflate.force;
+        targets->once = targets->is_directory && several;
     }
     settings->deflate.digest = settings->json || targets->manifest;
     return CLI_OK;

@@ -17,7 +17,7 @@ struct cli_compress_targets {
     bool to_stdout;
     bool index;
     bool manifest;
-    bool once; /* no two inputs may have the same output, even where it could be replaced */
+    bool once; /* no two inputs may have the same output */
 
     /* Private: hashes of the outputs so far, with `once`; zero is an empty place. */
     uint64_t *taken;
