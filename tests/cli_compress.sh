@@ -215,10 +215,12 @@ for how in '-c -o x one' '-c --rm one' '--rm -' '--index -' '--index -c one' '-c
 done
 expect_there one
 if have script; then
-    script -qec "'$MAPPROC' compress -c one" /dev/null >"$out" 2>&1 </dev/null
-    status=$?
-    expect_status 2
-    grep -q 'terminal' "$out" || problem 'a terminal gets compressed data'
+    for how in -c '-o /dev/stdout' '-o /dev/tty' '-o -'; do
+        script -qec "'$MAPPROC' compress $how one" /dev/null >"$out" 2>&1 </dev/null
+        status=$?
+        expect_status 2
+        grep -q 'terminal' "$out" || problem "a terminal gets compressed data with $how"
+    done
 fi
 done_test 'what makes no sense is refused'
 

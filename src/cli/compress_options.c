@@ -55,17 +55,19 @@ static const char *apply_chunker(void *settings, const char *value)
     return cli_chunker_apply(&((struct cli_compress_settings *)settings)->chunker, value);
 }
 
-static const char *apply_output(void *settings, const char *value)
-{
-    ((struct cli_compress_settings *)settings)->targets.output = value;
-    return *value != '\0' ? NULL : "is no name";
-}
-
 static const char *apply_stdout(void *settings, const char *value)
 {
     (void)value;
     ((struct cli_compress_settings *)settings)->targets.to_stdout = true;
     return NULL;
+}
+
+static const char *apply_output(void *settings, const char *value)
+{
+    if (strcmp(value, "-") == 0)
+        return apply_stdout(settings, value);
+    ((struct cli_compress_settings *)settings)->targets.output = value;
+    return *value != '\0' ? NULL : "is no name";
 }
 
 static const char *apply_force(void *settings, const char *value)
@@ -174,8 +176,8 @@ const struct cli_option cli_compress_options[] = {
      "bytes per gzip member, 1K to 1G (default 3840K); decides on what the output is",
      apply_chunk_size},
     {"chunker", '\0', CLI_CHUNKER_ARGUMENT, CLI_CHUNKER_HELP, apply_chunker},
-    {"output", 'o', "PATH", "write to PATH: a file, or a directory for a tree or several FILEs",
-     apply_output},
+    {"output", 'o', "PATH",
+     "write to PATH: a file, - (as -c), or a directory for a tree or several FILEs", apply_output},
     {"stdout", 'c', NULL, "write to standard output", apply_stdout},
     {"force", 'f', NULL,
      "replace files; take links, devices, compressed files; write to a terminal", apply_force},

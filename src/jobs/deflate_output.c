@@ -76,6 +76,8 @@ static int check_file(const struct mapproc_deflate_output *output, struct mappro
         result = check_free(output, target->manifest_path, error);
     if (result != MAPPROC_OK)
         return result;
+    if (!output->settings->force && mapproc_atomic_file_is_terminal(&output->file))
+        return refuse(output, "will not be written to a terminal without -f", error);
     if (output->settings->force &&
         mapproc_atomic_file_replaces(&output->file, output->source->path))
         return refuse(output, "would be replaced by its own output", error);
@@ -180,8 +182,8 @@ static int place(struct mapproc_deflate_output *output, struct mapproc_error *er
     return result == MAPPROC_OK ? mapproc_atomic_file_commit(&output->file, error) : result;
 }
 
-/* Opens what goes beside the output. Digests of a source tell what is in it, so nobody may read them
- * who may not read that; what cannot be kept was told already. */
+/* Opens what goes beside the output. Digests of a source tell what is in it, so nobody may read
+ * them who may not read that; what cannot be kept was told already. */
 static int open_extra(const struct mapproc_deflate_output *output, const char *path,
                       struct mapproc_atomic_file *file, struct mapproc_error *error)
 {

@@ -217,6 +217,11 @@ bool mapproc_atomic_file_is_direct(const struct mapproc_atomic_file *file)
     return file->direct;
 }
 
+bool mapproc_atomic_file_is_terminal(const struct mapproc_atomic_file *file)
+{
+    return file->direct && isatty(file->fd) == 1;
+}
+
 void mapproc_atomic_file_keep_metadata(struct mapproc_atomic_file *file, int source,
                                        void (*note)(void *user, const char *path, const char *text),
                                        void *note_user)

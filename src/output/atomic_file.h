@@ -68,6 +68,9 @@ int mapproc_atomic_file_open_stdout(struct mapproc_atomic_file *file, const char
 /* Whether it is written in place: nothing is undone by abort then. */
 bool mapproc_atomic_file_is_direct(const struct mapproc_atomic_file *file);
 
+/* Whether it is written to a terminal. */
+bool mapproc_atomic_file_is_terminal(const struct mapproc_atomic_file *file);
+
 /*
  * Writes all of `data`, behind what was written before; unbuffered. After a failure only abort
  * makes sense. The process must ignore SIGXFSZ and, for pipes, SIGPIPE to see them as
