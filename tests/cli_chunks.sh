@@ -162,7 +162,7 @@ cut -d ' ' -f 3 "$out" | sort >"$scratch/seven"
 expect_same_files "$scratch/shifted" "$scratch/seven"
 done_test 'a byte in front of 64 MiB leaves at least 99 % of the chunks as they are'
 
-# Scanned ahead, all of it or next to nothing, and one file after the other.
+# Scanned ahead, with few candidates or too many, and one file after the other.
 head -c 20M /dev/zero >zeros
 for chunker in cdc cdc:avg=4K cdc:avg=1M,max=16M cdc:min=16K,avg=16K,max=20000; do
     run "$MAPPROC" chunks --chunker "$chunker" -j 1 zeros shifted
@@ -174,7 +174,12 @@ for chunker in cdc cdc:avg=4K cdc:avg=1M,max=16M cdc:min=16K,avg=16K,max=20000; 
     expect_status 0
     expect_stdout "$(xxhsum -q -H2 random zeros mixed shifted)"
 done
-done_test 'scanned ahead or not, borders are the same'
+head -c 8M shifted >eight
+run "$MAPPROC" chunks --chunker cdc:avg=1K -j 1 eight
+cp "$out" "$scratch/one"
+run "$MAPPROC" chunks --chunker cdc:avg=1K -j 7 eight
+expect_stdout_file "$scratch/one"
+done_test 'scanned ahead or not, or in vain, borders are the same'
 
 for number in 1 2 3 4 5 6; do
     cp random cut
