@@ -2,6 +2,14 @@
 # SPDX-License-Identifier: MIT
 # cli_watch.sh - mapproc watch: lines, JSON, the whole screen; jobs that end, die, or are none.
 
+# With a /dev/shm of its own where that can be had: any other job of the same user would clear away
+# what dead ones leave, which is what it should do.
+if [[ -z ${MAPPROC_TEST_ALONE:-} ]] && unshare -m true 2>/dev/null; then
+    # shellcheck disable=SC2016 # for the inner shell
+    exec env MAPPROC_TEST_ALONE=1 unshare -m --propagation private \
+        bash -c 'mount -t tmpfs none /dev/shm; exec bash "$0"' "$0"
+fi
+
 samples=$(cd "$(dirname "$0")/../samples" && pwd)
 # shellcheck source=tests/cli_lib.sh
 . "$(dirname "$0")/cli_lib.sh"

@@ -263,7 +263,7 @@ static void test_limiter_clamps(void **state)
 
 /* What the ticks of a run have shown. */
 struct ticks {
-    uint64_t done_bytes, done_files, count;
+    uint64_t done_bytes, done_files;
     unsigned wrong;
 };
 
@@ -272,7 +272,6 @@ static void tick(void *user, const struct mapproc_progress_snapshot *snapshot, b
     struct ticks *ticks = user;
 
     (void)asked;
-    ticks->count++;
     ticks->wrong += snapshot->done_bytes < ticks->done_bytes;
     ticks->wrong += snapshot->done_files < ticks->done_files;
     ticks->wrong += snapshot->done_bytes > snapshot->total_bytes;
@@ -330,7 +329,7 @@ static void run_all(const char *algorithms, enum mapproc_io io, unsigned threads
 {
     const char *paths[FILES];
     struct mapproc_options options = {.io = io, .threads = threads, .chunk_size = 64 << 10};
-    struct ticks ticks = {.count = 0};
+    struct ticks ticks = {.wrong = 0};
     struct mapproc_progress *progress = start(&ticks, &options, 0);
     struct mapproc_error error;
 
@@ -341,7 +340,6 @@ static void run_all(const char *algorithms, enum mapproc_io io, unsigned threads
         MAPPROC_OK);
     check_all_done(progress, size_of_all, FILES, 0);
     mapproc_progress_finish(progress, false, 0);
-    assert_true(ticks.count > 0);
     assert_int_equal(ticks.wrong, 0);
 }
 
@@ -359,7 +357,7 @@ static void test_failed_sources_leave_nothing_to_do(void **state)
 {
     const char *paths[] = {names[0], "/nonexistent", names[1], "/proc/self/mem", names[2]};
     struct mapproc_options options = {.threads = 2};
-    struct ticks ticks = {.count = 0};
+    struct ticks ticks = {.wrong = 0};
     struct mapproc_progress *progress = start(&ticks, &options, 0);
     struct mapproc_error error;
 
@@ -385,7 +383,7 @@ static void test_a_file_that_is_cut_meanwhile(void **state)
     char path[SCRATCH_PATH_MAX];
     const char *paths[] = {path};
     struct mapproc_options options = {.threads = 2, .io = MAPPROC_IO_MMAP};
-    struct ticks ticks = {.count = 0};
+    struct ticks ticks = {.wrong = 0};
     struct mapproc_progress *progress = start(&ticks, &options, 10 * MEBIBYTE);
     struct mapproc_progress_snapshot snapshot;
     struct mapproc_error error;
