@@ -277,6 +277,15 @@ printf x | dd of=tree/a conv=notrunc status=none
 last_words "6 1 $((3200000 + size)) $((3200000 + size)) 5 5 1" verify --limit-rate 20M manifest
 last_words "6 1 $((2 * size)) $((2 * size)) 2 2 0" verify --limit-rate 20M \
     <("$MAPPROC" checksum data) /nonexistent-list <("$MAPPROC" checksum copy)
+last_words "5 0 $size $size 1 1 0" compress -1 --limit-rate 20M data
+members=$(stat -c %s data.gz)
+last_words "5 0 $members $members 1 1 0" decompress --limit-rate 20M -f data.gz
+gzip -1 -c copy >plain.gz
+plain=$(stat -c %s plain.gz)
+last_words "5 0 $plain $plain 1 1 0" decompress --limit-rate 20M -t plain.gz
+last_words "5 0 $((plain + members)) $((plain + members)) 2 2 0" cat --limit-rate 20M data.gz plain.gz
+head -c $((plain - 5)) plain.gz >cut.gz
+last_words "6 1 $((plain - 5)) $((plain - 5)) 1 1 1" decompress --limit-rate 20M -t cut.gz
 done_test 'progress never goes back, and ends at exactly all of it'
 
 # ---- the bar ----
