@@ -11,6 +11,10 @@
 
 #include "base/error.h"
 
+/* Whoever changes the struct changes its number, too. */
+_Static_assert(MAPPROC_CHUNKER_ABI == 2 && sizeof(struct mapproc_chunker) == 13 * sizeof(void *),
+               "a struct mapproc_chunker of another size needs another MAPPROC_CHUNKER_ABI");
+
 static bool is_name(const char *text)
 {
     size_t length = text != NULL ? strnlen(text, MAPPROC_CHUNKER_NAME_MAX) : 0;

@@ -7,7 +7,9 @@
  *      descriptor from the slab and scratch from the buddy arena of a node, and asks the chunker
  *      for the next border. A source begins as one chunk, which means: open it. If the file turns
  *      out to be small, that chunk is all of it. A stream has one chunk at a time that waits for
- *      its bytes. The number of chunks in flight is bounded, and this bounds memory.
+ *      its bytes. The number of chunks in flight is bounded, and this bounds memory. A chunker that
+ *      reads is shown what lies behind the last border (view.c, border.c); what can be found out
+ *      ahead of that by all workers is another kind of chunk (scanner.c).
  *   2. The chunk waits in its node's queue (queue.c) until a worker of that node takes it; idle
  *      nodes steal.
  *   3. The worker populates the chunk's part of its window, or reads it, and lets the job process
