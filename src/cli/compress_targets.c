@@ -13,8 +13,7 @@ static const char suffix[] = ".gz";
 
 void cli_compress_targets_free(struct cli_compress_targets *targets)
 {
-    free(targets->taken);
-    targets->taken = NULL;
+    cli_taken_names_free(&targets->taken);
 }
 
 static int out_of_memory(struct mapproc_error *error)
@@ -35,62 +34,18 @@ static char *join(const char *a, const char *b, const char *c)
 
 /* ---- outputs that are taken ---- */
 
-/* FNV-1a, never zero. Two names that meet here by chance, one pair in 2^64, would make the second
- * be refused, which does no harm. */
-static uint64_t hash_name(const char *name)
-{
-    uint64_t hash = UINT64_C(0xcbf29ce484222325);
-
-    for (; *name != '\0'; name++)
-        hash = (hash ^ (unsigned char)*name) * UINT64_C(0x100000001b3);
-    return hash != 0 ? hash : 1;
-}
-
-/* The place of a hash in a table of `room`, a power of two and never full. */
-static uint64_t *find_place(uint64_t *table, size_t room, uint64_t hash)
-{
-    size_t place = (size_t)hash & (room - 1);
-
-    while (table[place] != 0 && table[place] != hash)
-        place = (place + 1) & (room - 1);
-    return &table[place];
-}
-
-static bool make_room(struct cli_compress_targets *targets)
-{
-    size_t room = targets->taken_room > 0 ? 2 * targets->taken_room : 1024;
-    uint64_t *table;
-
-    if (targets->taken_count < targets->taken_room / 2)
-        return true;
-    table = calloc(room, sizeof(*table));
-    if (table == NULL)
-        return false;
-    for (size_t i = 0; i < targets->taken_room; i++)
-        if (targets->taken[i] != 0)
-            *find_place(table, room, targets->taken[i]) = targets->taken[i];
-    free(targets->taken);
-    targets->taken = table;
-    targets->taken_room = room;
-    return true;
-}
-
 /* With --force a file of this run could replace another one of it, and with --rm both inputs would
  * be gone. */
 static int take(struct cli_compress_targets *targets, const char *input, const char *output,
                 struct mapproc_error *error)
 {
-    uint64_t hash = hash_name(output);
-    uint64_t *place;
+    int taken = cli_taken_names_add(&targets->taken, output);
 
-    if (!make_room(targets))
+    if (taken < 0)
         return out_of_memory(error);
-    place = find_place(targets->taken, targets->taken_room, hash);
-    if (*place == hash)
+    if (taken == 0)
         return mapproc_error_set(error, MAPPROC_REFUSED, 0, input,
                                  "would have the same output as another input");
-    *place = hash;
-    targets->taken_count++;
     return MAPPROC_OK;
 }
 

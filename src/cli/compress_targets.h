@@ -5,8 +5,8 @@
 
 #include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
 
+#include "cli/taken_names.h"
 #include "jobs/deflate_run.h"
 #include "mapproc.h"
 
@@ -17,12 +17,8 @@ struct cli_compress_targets {
     bool to_stdout;
     bool index;
     bool manifest;
-    bool once; /* no two inputs may have the same output */
-
-    /* Private: hashes of the outputs so far, with `once`; zero is an empty place. */
-    uint64_t *taken;
-    size_t taken_count;
-    size_t taken_room;
+    bool once;                    /* no two inputs may have the same output */
+    struct cli_taken_names taken; /* with `once` */
 };
 
 /* One target with its strings. */
