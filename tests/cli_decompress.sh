@@ -117,7 +117,7 @@ done_test 'trees, mirrored and in place'
 
 cp gzip.gz same.gz
 cp gzip.gz same.bgz
-run "$MAPPROC" decompress -f --rm same.gz same.bgz
+run "$MAPPROC" decompress -f --rm same.gz .//same.bgz
 expect_status 2
 expect_stderr 'same output'
 [[ -e same.bgz ]] || problem 'an input is gone whose output is not there'

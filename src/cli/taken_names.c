@@ -5,13 +5,30 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
-/* FNV-1a, never zero. */
+/* Moves on over slashes and "." components, which lead nowhere. */
+static const char *skip_nothing(const char *name)
+{
+    for (;;) {
+        if (name[0] == '/')
+            name++;
+        else if (name[0] == '.' && name[1] == '/')
+            name += 2;
+        else
+            return name;
+    }
+}
+
+/* FNV-1a, never zero, of the name without what leads nowhere. */
 static uint64_t hash_name(const char *name)
 {
     uint64_t hash = UINT64_C(0xcbf29ce484222325);
 
-    for (; *name != '\0'; name++)
+    if (name[0] != '/')
+        name = skip_nothing(name);
+    while (*name != '\0') {
         hash = (hash ^ (unsigned char)*name) * UINT64_C(0x100000001b3);
+        name = *name == '/' ? skip_nothing(name) : name + 1;
+    }
     return hash != 0 ? hash : 1;
 }
 

@@ -13,8 +13,9 @@ struct cli_taken_names {
     size_t room;
 };
 
-/* Takes a name: 1, or 0 if it was taken before, or -1 without memory. Two names that meet by
- * chance, one pair in 2^64, count as the same. */
+/* Takes a name: 1, or 0 if it was taken before, or -1 without memory. "./a//b" is the name "a/b";
+ * ".." and links are not followed. Two names that meet by chance, one pair in 2^64, count as the
+ * same. */
 int cli_taken_names_add(struct cli_taken_names *names, const char *name);
 
 void cli_taken_names_free(struct cli_taken_names *names);
