@@ -132,4 +132,25 @@ P
     done_test 'a slice near the end of 10 GB is found without reading the file'
 fi
 
+# A member of others of which the trailer has the size modulo 2^32: 4 GiB of zeros and 4096 more.
+python3 - "$(dirname "$make_members")" <<'P'
+import sys, zlib
+sys.path.insert(0, sys.argv[1])
+import make_members
+packer = zlib.compressobj(9, zlib.DEFLATED, -15)
+block = packer.compress(bytes(1 << 20)) + packer.flush(zlib.Z_FULL_FLUSH)
+raw = block * 4096 + make_members.deflate(bytes(4096), 9)
+with open("modulo.gz", "wb") as file:
+    file.write(make_members.member("ig", bytes(4096), raw=raw))
+    file.write(make_members.member("ig", b"something else " * 1000))
+P
+head -c 100 /dev/zero >expected
+run "$MAPPROC" cat --range 5000:100 modulo.gz
+expect_status 0
+expect_stdout_file expected
+run "$MAPPROC" cat --range -100:10 modulo.gz
+expect_status 2
+expect_stderr 'does not tell its size'
+done_test 'a size modulo 2^32 is not taken for the size'
+
 finish_tests

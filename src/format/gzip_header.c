@@ -353,3 +353,11 @@ const char *mapproc_gzip_watch_end(const struct mapproc_gzip_watch *watch)
 {
     return watch->doubtful == 1 && watch->sure == 0 ? mapproc_gzip_damaged : NULL;
 }
+
+bool mapproc_gzip_tells_raw_size(const struct mapproc_gzip_header *header)
+{
+    uint64_t deflate = header->stated_size - header->length - MAPPROC_GZIP_TRAILER;
+
+    return header->stated_size != 0 &&
+           (header->exact || deflate <= (uint64_t)UINT32_MAX / MAPPROC_DEFLATE_EXPANSION);
+}

@@ -69,6 +69,12 @@ extern const char mapproc_gzip_damaged[]; /* "its header is damaged" */
 enum mapproc_gzip_result mapproc_gzip_header_parse(const uint8_t *data, size_t length,
                                                    struct mapproc_gzip_header *header);
 
+enum { MAPPROC_DEFLATE_EXPANSION = 1032 }; /* bytes a byte of deflate can make: 258 of two bits */
+
+/* Whether the member's trailer has the size of its data, and not only that modulo 2^32: a size is
+ * stated, and there cannot be more. Ours are chunks, which are smaller than that. */
+bool mapproc_gzip_tells_raw_size(const struct mapproc_gzip_header *header);
+
 /* Reads a header piece by piece, in memory that does not grow with it. Fields are private. */
 struct mapproc_gzip_parser {
     struct mapproc_gzip_header header; /* what is known by now */

@@ -32,8 +32,9 @@ static void load_index(struct mapproc_inflate_item *item)
 }
 
 /*
- * Hops from member to member as long as they tell their sizes, up to the one that has byte `raw` of
- * the data, but not over the last one of the file. *last gets what that states, or is left alone.
+ * Hops from member to member as long as they tell their sizes, and those of their data, up to the
+ * one that has byte `raw` of the data, but not over the last one of the file. *last gets what that
+ * states, or is left alone.
  */
 static int hop(struct mapproc_inflate_item *item, struct place *place, uint64_t raw,
                struct mapproc_inflate_hint *last, struct mapproc_error *error)
@@ -45,7 +46,8 @@ static int hop(struct mapproc_inflate_item *item, struct place *place, uint64_t 
 
         if (result != MAPPROC_OK)
             return result;
-        if (hint.size == 0 || raw - place->raw < hint.raw_size ||
+        if (hint.size == 0 || !mapproc_gzip_tells_raw_size(&hint.header) ||
+            raw - place->raw < hint.raw_size ||
             mapproc_inflate_chain_take(&chain, &hint.header, hint.end_mark) != NULL)
             return MAPPROC_OK;
         if (place->offset + hint.size == item->source->size) {

@@ -20,7 +20,6 @@ enum {
     HOP_SIZE = 4096,        /* bytes that are read at a border: it costs no more than a few */
     FEED_SIZE = 256 * 1024, /* of what is inflated, or of a stream */
     OUT_SIZE = 256 * 1024,
-    EXPANSION_MAX = 1032, /* bytes that a byte of deflate can make: 258 of two bits */
 };
 
 struct walk {
@@ -145,16 +144,6 @@ static int inflate_member(struct walk *walk, uint64_t data)
 
 /* ---- members that are hopped over ---- */
 
-/* Whether the trailer's word on the size cannot be had modulo 2^32 only. */
-static bool tells_its_size(const struct mapproc_gzip_header *header)
-{
-    uint64_t deflate = header->stated_size - header->length - MAPPROC_GZIP_TRAILER;
-
-    /* Ours are made of chunks, which are smaller than that. */
-    return header->stated_size != 0 &&
-           (header->exact || deflate <= (uint64_t)UINT32_MAX / EXPANSION_MAX);
-}
-
 static int hop_over(struct walk *walk)
 {
     struct mapproc_inflate_feed *feed = &walk->hop;
@@ -177,7 +166,7 @@ static int hop_over(struct walk *walk)
     mapproc_inflate_feed_take(feed, MAPPROC_GZIP_TRAILER);
     member->size = walk->header.stated_size;
     member->raw_size = size;
-    if (size / EXPANSION_MAX > deflate)
+    if (size / MAPPROC_DEFLATE_EXPANSION > deflate)
         return refuse(walk, "its length is wrong");
     return MAPPROC_OK;
 }
@@ -264,7 +253,7 @@ static int take_member(struct walk *walk, size_t end_mark)
     member->end_mark = end_mark != 0;
     if (reason != NULL)
         return refuse(walk, reason);
-    if (!walk->inflate_all && tells_its_size(&walk->header))
+    if (!walk->inflate_all && mapproc_gzip_tells_raw_size(&walk->header))
         result = hop_over(walk);
     else
         result = inflate_member(walk, data);
