@@ -6,6 +6,7 @@
 #ifndef MAPPROC_CODEC_INFLATER_H
 #define MAPPROC_CODEC_INFLATER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -42,6 +43,10 @@ enum mapproc_inflater_status mapproc_inflater_run(struct mapproc_inflater *infla
  * which nothing is told.)
  */
 unsigned mapproc_inflater_padding(const struct mapproc_inflater *inflater);
+
+/* Whether it also takes streams with codes that are not complete. No compressor makes them, and
+ * gzip refuses them. */
+bool mapproc_inflater_takes_incomplete(void);
 
 /* Which library that is, and its version as in struct mapproc_codec. */
 const char *mapproc_inflater_name(void);

@@ -108,6 +108,11 @@ unsigned mapproc_inflater_padding(const struct mapproc_inflater *inflater)
     return (unsigned)(inflater->state.read_in & 0xff);
 }
 
+bool mapproc_inflater_takes_incomplete(void)
+{
+    return true;
+}
+
 const char *mapproc_inflater_name(void)
 {
     return "isal";

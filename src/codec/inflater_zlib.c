@@ -103,6 +103,11 @@ unsigned mapproc_inflater_padding(const struct mapproc_inflater *inflater)
     return inflater->padding;
 }
 
+bool mapproc_inflater_takes_incomplete(void)
+{
+    return false;
+}
+
 const char *mapproc_inflater_name(void)
 {
     return "zlib";

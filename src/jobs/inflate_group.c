@@ -34,6 +34,7 @@ void mapproc_inflate_tools_free(struct mapproc_inflate_tools *tools)
     if (tools->decompressor != NULL)
         codec->decompressor_free(tools->decompressor);
     mapproc_inflater_free(tools->inflater);
+    mapproc_inflate_checker_free(tools->checker);
 }
 
 /* Reads what the next member says of itself. False if it is not good for this. */
@@ -49,6 +50,20 @@ static bool read_member(const uint8_t *data, size_t length, struct member *membe
     mapproc_gzip_read_trailer(data + member->size - MAPPROC_GZIP_TRAILER, &member->crc,
                               &member->raw_size);
     return true;
+}
+
+static bool inflate_at_once(struct mapproc_inflate_tools *tools, const uint8_t *data, size_t length,
+                            uint8_t *out, size_t out_length)
+{
+    const struct mapproc_codec *codec = mapproc_codec_at(0);
+    size_t used, made;
+
+    if (tools->decompressor == NULL)
+        tools->decompressor = codec->decompressor_new();
+    return tools->decompressor != NULL &&
+           codec->decompress(tools->decompressor, data, length, out, out_length, &used, &made) ==
+               MAPPROC_INFLATE_OK &&
+           used == length && made == out_length;
 }
 
 /* Small members of strict writers: piece by piece, which tells what the padding is. */
@@ -69,20 +84,6 @@ static bool inflate_strictly(struct mapproc_inflate_tools *tools, const uint8_t 
            left == 0 && room == 0 && mapproc_inflater_padding(tools->inflater) == 0;
 }
 
-static bool inflate_at_once(struct mapproc_inflate_tools *tools, const uint8_t *data, size_t length,
-                            uint8_t *out, size_t out_length)
-{
-    const struct mapproc_codec *codec = mapproc_codec_at(0);
-    size_t used, made;
-
-    if (tools->decompressor == NULL)
-        tools->decompressor = codec->decompressor_new();
-    return tools->decompressor != NULL &&
-           codec->decompress(tools->decompressor, data, length, out, out_length, &used, &made) ==
-               MAPPROC_INFLATE_OK &&
-           used == length && made == out_length;
-}
-
 /* Whether the member is good; then `out` has its data. */
 static bool inflate_member(struct mapproc_inflate_tools *tools, const struct member *member,
                            uint8_t *out)
@@ -92,6 +93,9 @@ static bool inflate_member(struct mapproc_inflate_tools *tools, const struct mem
     const uint8_t *data = member->data + member->header.length;
     size_t length = member->size - (size_t)member->header.length - MAPPROC_GZIP_TRAILER;
 
+    if (strict && member->size <= MAPPROC_INFLATE_COMPLETE_MAX &&
+        mapproc_inflate_has_incomplete(&tools->checker, data, length, out, member->raw_size))
+        return false;
     return (strict ? inflate_strictly : inflate_at_once)(tools, data, length, out,
                                                          member->raw_size) &&
            mapproc_crc32_extend(0, out, member->raw_size) == member->crc;

@@ -9,6 +9,7 @@
 struct mapproc_inflate_tools {
     void *decompressor; /* of mapproc_codec_at(0) */
     struct mapproc_inflater *inflater;
+    void *checker; /* of mapproc_inflate_has_incomplete() */
 };
 
 void mapproc_inflate_tools_free(struct mapproc_inflate_tools *tools);

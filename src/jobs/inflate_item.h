@@ -33,6 +33,9 @@ enum {
     MAPPROC_INFLATE_LOOK = 64, /* bytes of a header that are looked at, to find stated sizes */
     /* Members of a size beyond which padding is not looked at: bytes, compressed. */
     MAPPROC_INFLATE_STRICT_MAX = 128 << 10,
+    /* The same for codes that are not complete: in a large member next to no bit can make one and
+     * leave the data what it is, and to inflate all twice would cost too much. */
+    MAPPROC_INFLATE_COMPLETE_MAX = 8 << 10,
     MAPPROC_INFLATE_FORM = 16, /* bytes that are alike in all members of one writer */
 };
 

@@ -11,6 +11,7 @@
 #include "jobs/inflate_serial.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/checked.h"
@@ -394,10 +395,24 @@ static bool has_unused_set(const struct serial *serial, bool stored_is_clean,
            (!stored_is_clean || mapproc_inflater_padding(serial->inflater) != 0);
 }
 
+/* Whether the deflate data at hand has an incomplete code. Without memory to find out that is no
+ * fault of the file. */
+static bool has_incomplete_code(const uint8_t *data, size_t length, uint64_t made)
+{
+    uint8_t *out = malloc((size_t)made + 1);
+    void *checker = NULL;
+    bool has = out != NULL && mapproc_inflate_has_incomplete(&checker, data, length, out, made);
+
+    mapproc_inflate_checker_free(checker);
+    free(out);
+    return has;
+}
+
 /* Inflates the member to its end, and finds out what there is to say but for its CRC. */
 static enum step finish_member(struct serial *serial, struct mapproc_inflate_end *end)
 {
     struct mapproc_inflate_feed *feed = serial->feed;
+    const uint8_t *data = NULL; /* if it is short, and all of it at hand */
     bool stored_is_clean = true;
     struct mapproc_error error;
 
@@ -409,9 +424,14 @@ static enum step finish_member(struct serial *serial, struct mapproc_inflate_end
             return stop(serial, &error);
         stored_is_clean =
             mapproc_inflate_stored_is_clean(feed->next, (size_t)mapproc_min_u64(feed->left, size));
+        if (serial->header.stated_size <= MAPPROC_INFLATE_COMPLETE_MAX && feed->left >= size)
+            data = feed->next;
     }
     if (inflate_data(serial, &end->facts) != STEP_GO)
         return STEP_STOP;
+    if (data != NULL && end->facts.status == MAPPROC_INFLATER_END &&
+        has_incomplete_code(data, (size_t)(feed->next - data), end->facts.made))
+        end->facts.status = MAPPROC_INFLATER_BAD;
     end->facts.unused_set = has_unused_set(serial, stored_is_clean, &end->facts);
     if (!end->facts.cut_short &&
         (end->facts.status == MAPPROC_INFLATER_END || serial->header.stated_size != 0) &&

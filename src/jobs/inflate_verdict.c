@@ -2,6 +2,7 @@
 /* inflate_verdict.c - what is wrong with a member, from what came of inflating it. */
 #include "jobs/inflate_verdict.h"
 
+#include "codec/codec.h"
 #include "codec/stored.h"
 
 const char *mapproc_inflate_judge(const struct mapproc_inflate_facts *facts)
@@ -35,4 +36,29 @@ bool mapproc_inflate_stored_is_clean(const uint8_t *data, size_t length)
         at += MAPPROC_STORED_HEADER + block;
     }
     return true;
+}
+
+/* zlib's, which is always there and refuses what gzip refuses. */
+static const struct mapproc_codec *find_checker(void)
+{
+    return mapproc_codec_find("zlib");
+}
+
+bool mapproc_inflate_has_incomplete(void **checker, const uint8_t *data, size_t length,
+                                    uint8_t *out, size_t made)
+{
+    size_t used, got;
+
+    if (!mapproc_inflater_takes_incomplete())
+        return false;
+    if (*checker == NULL)
+        *checker = find_checker()->decompressor_new();
+    return *checker != NULL && find_checker()->decompress(*checker, data, length, out, made, &used,
+                                                          &got) != MAPPROC_INFLATE_OK;
+}
+
+void mapproc_inflate_checker_free(void *checker)
+{
+    if (checker != NULL)
+        find_checker()->decompressor_free(checker);
 }

@@ -26,4 +26,13 @@ const char *mapproc_inflate_judge(const struct mapproc_inflate_facts *facts);
  * blocks can be followed without inflating: up to the first that is not stored. */
 bool mapproc_inflate_stored_is_clean(const uint8_t *data, size_t length);
 
+/*
+ * Whether a deflate stream of `length` bytes, which the inflater made `made` bytes of, is refused
+ * by one that takes complete codes only. *checker is NULL at first, and kept for the next time by
+ * its owner, who frees it. `out` has room for the data. False without memory to find out.
+ */
+bool mapproc_inflate_has_incomplete(void **checker, const uint8_t *data, size_t length,
+                                    uint8_t *out, size_t made);
+void mapproc_inflate_checker_free(void *checker);
+
 #endif
