@@ -6,6 +6,7 @@
  *     inflate_run       the job: orders in, results out
  *     inflate_cut       where chunks begin and end, from what headers and trailers state
  *     inflate_group     chunks of whole members in memory, in parallel
+ *     inflate_large     members too large for that, in parallel, where the data is only tested
  *     inflate_serial    everything else, member by member, in order; and all that is not good
  *     inflate_ring      checking and writing what inflate_serial makes, by a thread of its own
  *     inflate_resync    finding the next good member behind a bad one

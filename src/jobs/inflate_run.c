@@ -12,6 +12,7 @@
 #include "jobs/inflate_cut.h"
 #include "jobs/inflate_feed.h"
 #include "jobs/inflate_group.h"
+#include "jobs/inflate_large.h"
 #include "jobs/inflate_seek.h"
 #include "jobs/inflate_serial.h"
 #include "pipeline/pipeline.h"
@@ -142,7 +143,9 @@ static void process(void *context, struct mapproc_chunk *chunk, size_t position,
     (void)position;
     (void)data;
     (void)length;
-    if (!chunk->cut.unread)
+    if (chunk->cut.unread)
+        mapproc_inflate_large_process(&run->tools[chunk->worker], chunk);
+    else
         mapproc_inflate_group_process(&run->tools[chunk->worker], chunk);
 }
 
@@ -155,6 +158,8 @@ static void commit_unread(struct mapproc_inflate_item *item, struct mapproc_chun
     size_t feed_size = size / 2 < FEED_SIZE ? size / 2 : FEED_SIZE;
     struct mapproc_inflate_feed feed;
 
+    if (!stream && mapproc_inflate_large_commit(item, chunk))
+        return;
     if (stream)
         mapproc_inflate_feed_stream(&feed, item->source, item->wake_fd, chunk->offset, chunk->data,
                                     chunk->length, memory, feed_size);
