@@ -275,4 +275,44 @@ else
     skip_test '--json' 'built without it'
 fi
 
+# Members of others that are larger than what is inflated in memory: -t looks at several at once.
+seq 1 6000000 >numbers
+python3 "$make_members" ig numbers large.gz 17000000 1
+run "$MAPPROC" decompress -t -v -j 2 large.gz
+expect_status 0
+expect_stderr '3 members, good'
+run "$MAPPROC" decompress -t --max-output 20M -j 2 large.gz
+expect_status 2
+expect_stderr 'would be more than 20971520 bytes'
+for at in -1 -8 -9 -3000000; do # of the last member
+    python3 - $at <<'P'
+import sys
+data = bytearray(open("large.gz", "rb").read())
+data[int(sys.argv[1])] ^= 1
+open("bad.gz", "wb").write(data)
+P
+    "$MAPPROC" decompress -c -j 1 bad.gz 2>expected >/dev/null
+    [[ $(cat expected) == *'member 3 is corrupt'* ]] || problem "at $at: $(cat expected)"
+    for threads in 1 2 7; do
+        run "$MAPPROC" decompress -t -j $threads bad.gz
+        expect_status 1
+        cmp -s expected "$err" || problem "at $at: another error with $threads threads"
+    done
+done
+done_test 'large members are tested as small ones are'
+
+# The first one is bad, and no good one has told what members of this writer look like.
+python3 - <<'P'
+data = bytearray(open("large.gz", "rb").read())
+data[1000000] ^= 1
+open("bad.gz", "wb").write(data)
+P
+run "$MAPPROC" decompress --keep-going -o found bad.gz
+expect_status 1
+expect_stderr 'raw bytes 0-16999999'
+(head -c 17000000 /dev/zero && tail -c +17000001 numbers) >expected
+cmp expected found || problem 'has other bytes than the members behind it'
+rm -f numbers large.gz bad.gz found expected
+done_test '--keep-going with a bad first member that is large'
+
 finish_tests

@@ -62,6 +62,24 @@ static bool settle(struct serial *serial)
 
 /* ---- bad members ---- */
 
+/* Whether the next member begins at `offset`. Before any good one, the bad member itself tells what
+ * they look like, if it is right about where it ends. */
+static int is_next_border(struct serial *serial, uint64_t offset, bool *is,
+                          struct mapproc_error *error)
+{
+    struct mapproc_inflate_item *item = serial->item;
+    bool tries = !item->has_form && serial->header.stated_size != 0;
+    int result;
+
+    if (tries)
+        memcpy(item->form, serial->form, sizeof(item->form));
+    item->has_form |= tries;
+    result = mapproc_inflate_is_border(item, offset, is, error);
+    if (tries && (result != MAPPROC_OK || !*is || offset == item->source->size))
+        item->has_form = false;
+    return result;
+}
+
 /* Decides where to go on behind a bad member, and what is lost with it. */
 static int find_way(struct serial *serial, struct mapproc_inflate_fault *fault,
                     struct mapproc_inflate_way *way, struct mapproc_error *error)
@@ -80,7 +98,7 @@ static int find_way(struct serial *serial, struct mapproc_inflate_fault *fault,
         (serial->header.length != 0 && stated == 0)) /* others are not to be found */
         return MAPPROC_OK;
     if (way->found)
-        result = mapproc_inflate_is_border(item, way->offset, &way->found, error);
+        result = is_next_border(serial, way->offset, &way->found, error);
     if (result != MAPPROC_OK || way->found)
         return result;
     result = mapproc_inflate_resync(item, serial->begin, serial->memory, serial->size, way, error);
