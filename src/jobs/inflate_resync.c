@@ -6,6 +6,7 @@
 
 #include "base/checked.h"
 #include "base/error.h"
+#include "base/zeros.h"
 #include "format/gzip_member.h"
 #include "jobs/inflate_feed.h"
 
@@ -58,7 +59,7 @@ static int is_border(const struct mapproc_inflate_item *item, const struct forms
         return MAPPROC_OK;
     result = look(item, offset, bytes, &length, error);
     if (result == MAPPROC_OK)
-        *is = length == 0 || bytes[0] == 0 ||
+        *is = mapproc_is_zero(bytes, length) || /* the end, or what fills it up */
               (length >= MAPPROC_INFLATE_FORM && has_form(forms, bytes));
     return result;
 }

@@ -20,6 +20,8 @@
 #include "jobs/inflate_resync.h"
 #include "jobs/inflate_ring.h"
 
+enum { DEFLATE_RATIO_MAX = 1032 }; /* bytes of data that a byte of deflate can make */
+
 struct serial {
     struct mapproc_inflate_item *item;
     struct mapproc_inflate_feed *feed;
@@ -97,6 +99,8 @@ static int find_way(struct serial *serial, struct mapproc_inflate_fault *fault,
     if (!mapproc_inflate_feed_can_seek(serial->feed) ||
         (serial->header.length != 0 && stated == 0)) /* others are not to be found */
         return MAPPROC_OK;
+    if (way->found && way->raw_length / DEFLATE_RATIO_MAX > fault->length)
+        way->found = false; /* what stands there is no size */
     if (way->found)
         result = is_next_border(serial, way->offset, &way->found, error);
     if (result != MAPPROC_OK || way->found)
