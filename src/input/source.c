@@ -159,7 +159,7 @@ static int open_confined_fd(struct mapproc_source *source, struct mapproc_error 
     return MAPPROC_OK;
 }
 
-/* Standard input may have been read before, and its first byte is where that ended. */
+/* What was open before may have been read, and its first byte is where that ended. */
 static int find_start(struct mapproc_source *source, uint64_t size, struct mapproc_error *error)
 {
     off_t position;
@@ -210,16 +210,21 @@ static int identify(struct mapproc_source *source, struct mapproc_error *error)
     return MAPPROC_OK;
 }
 
+int mapproc_source_take(struct mapproc_source *source, int fd, const char *path,
+                        struct mapproc_error *error)
+{
+    *source = (struct mapproc_source){.path = path, .fd = fd, .kind = MAPPROC_SOURCE_STREAM};
+    return identify(source, error);
+}
+
 int mapproc_source_open(struct mapproc_source *source, const char *path,
                         struct mapproc_error *error)
 {
     int result;
 
+    if (strcmp(path, "-") == 0)
+        return mapproc_source_take(source, STDIN_FILENO, path, error);
     *source = (struct mapproc_source){.path = path, .fd = -1, .kind = MAPPROC_SOURCE_STREAM};
-    if (strcmp(path, "-") == 0) {
-        source->fd = STDIN_FILENO;
-        return identify(source, error);
-    }
     result = open_path(source, error);
     return result != MAPPROC_OK ? result : identify(source, error);
 }
@@ -255,9 +260,11 @@ int mapproc_source_open_regular(struct mapproc_source *source, const char *path,
 }
 
 int mapproc_source_open_within(struct mapproc_source *source, const char *path,
-                               enum mapproc_reach reach, struct mapproc_error *error)
+                               enum mapproc_reach reach, int fd, struct mapproc_error *error)
 {
     switch (reach) {
+    case MAPPROC_REACH_GIVEN:
+        return mapproc_source_take(source, fd, path, error);
     case MAPPROC_REACH_CONFINED:
         return mapproc_source_open_confined(source, path, error);
     case MAPPROC_REACH_REGULAR:

@@ -21,6 +21,7 @@ enum mapproc_reach {
     MAPPROC_REACH_ALL,      /* whatever can be opened: mapproc_source_open() */
     MAPPROC_REACH_REGULAR,  /* mapproc_source_open_regular() */
     MAPPROC_REACH_CONFINED, /* mapproc_source_open_confined() */
+    MAPPROC_REACH_GIVEN,    /* nowhere: it is open, mapproc_source_take() */
 };
 
 /* What tells one state of a file from another. */
@@ -42,7 +43,7 @@ struct mapproc_source {
     bool in_memory; /* always in the page cache, whether the kernel tells or not */
     bool steady;    /* its identity means something: not for pipes and pseudo files */
     enum mapproc_source_kind kind;
-    uint64_t start; /* file offset of the first byte; not 0 only on standard input */
+    uint64_t start; /* file offset of the first byte; 0 unless it was open before */
     uint64_t size;  /* bytes from `start` on; 0 for a stream */
     struct mapproc_identity identity;
 };
@@ -73,11 +74,18 @@ int mapproc_source_open_confined(struct mapproc_source *source, const char *path
 int mapproc_source_open_regular(struct mapproc_source *source, const char *path,
                                 struct mapproc_error *error);
 
-/* Whichever of the three it is to be. */
-int mapproc_source_open_within(struct mapproc_source *source, const char *path,
-                               enum mapproc_reach reach, struct mapproc_error *error);
+/*
+ * The same for a descriptor that somebody else has opened, and keeps: its first byte is where its
+ * position is. `path` is what messages call it.
+ */
+int mapproc_source_take(struct mapproc_source *source, int fd, const char *path,
+                        struct mapproc_error *error);
 
-/* Closes the file; of standard input, moves the position behind what was read. */
+/* Whichever of them it is to be; `fd` is for MAPPROC_REACH_GIVEN. */
+int mapproc_source_open_within(struct mapproc_source *source, const char *path,
+                               enum mapproc_reach reach, int fd, struct mapproc_error *error);
+
+/* Closes the file; of a descriptor that was taken, moves the position behind what was read. */
 void mapproc_source_close(struct mapproc_source *source);
 
 /*

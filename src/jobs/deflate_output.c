@@ -89,6 +89,8 @@ static int open_target(struct mapproc_deflate_output *output, const struct mappr
 {
     int result;
 
+    if (output->target->has_fd)
+        return mapproc_atomic_file_open_fd(&output->file, output->target->fd, "output", error);
     if (output->target->path == NULL)
         return mapproc_atomic_file_open_stdout(&output->file, "stdout", error);
     result = open_file(output, output->target->path, &output->file, error);

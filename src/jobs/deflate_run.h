@@ -30,7 +30,9 @@ enum {
 /* Where the output of one source goes. All strings are borrowed until the source is reported or
  * dropped. */
 struct mapproc_deflate_target {
-    const char *path; /* NULL: standard output */
+    const char *path; /* NULL: standard output, or `fd` */
+    bool has_fd;
+    int fd; /* stays open */
 
     /* The directory to make it in, with what is missing of it: as mapproc_directories_make(). NULL:
      * that of the path, which must be there. */
@@ -48,6 +50,7 @@ struct mapproc_deflate_order {
     const char *path; /* "-" is standard input */
     struct mapproc_deflate_target target;
     enum mapproc_reach reach;            /* what the path may lead to */
+    int fd;                              /* of MAPPROC_REACH_GIVEN */
     const struct mapproc_error *failure; /* as in struct mapproc_digest_order */
     void *user;                          /* of whoever ordered it */
 };

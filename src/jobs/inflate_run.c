@@ -64,6 +64,7 @@ static int next_item(void *context, struct mapproc_item *item, struct mapproc_er
     item->source.path = request->order.path;
     item->request = request;
     item->reach = request->order.reach;
+    item->fd = request->order.fd;
     item->failure = request->order.failure;
     return 1;
 }

@@ -19,6 +19,7 @@ struct mapproc_inflate_order {
     void *user;       /* of whoever ordered it */
 
     enum mapproc_reach reach; /* what the path may lead to */
+    int fd;                   /* of MAPPROC_REACH_GIVEN */
     /* Why there is nothing to inflate: it is reported in its place. NULL, or code MAPPROC_OK:
      * there is. */
     const struct mapproc_error *failure;

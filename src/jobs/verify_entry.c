@@ -271,7 +271,7 @@ void mapproc_verify_entry_examine(const struct mapproc_verify_entry *entry,
         (void)mapproc_range_list_add(bad, piece->offset, piece->length, NULL);
         if (verified->bad_pieces == 1)
             open = mapproc_source_open_within(&source, result->order->path, result->order->reach,
-                                              NULL) == MAPPROC_OK &&
+                                              -1, NULL) == MAPPROC_OK &&
                    source.kind == MAPPROC_SOURCE_EXTENT;
         if (open && verified->bad_pieces <= REREAD_PIECES_MAX)
             reread(entry, &source, i, verified);

@@ -57,9 +57,9 @@ static int open_in_place(struct mapproc_atomic_file *file, int directory, const 
     return MAPPROC_OK;
 }
 
-static int open_stdout(struct mapproc_atomic_file *file, struct mapproc_error *error)
+static int open_again(struct mapproc_atomic_file *file, int fd, struct mapproc_error *error)
 {
-    file->fd = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+    file->fd = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
     if (file->fd < 0)
         return fail(file, errno, "cannot open", error);
     return MAPPROC_OK;
@@ -155,7 +155,7 @@ static int open_target(struct mapproc_atomic_file *file, int directory, const ch
     case MAPPROC_TARGET_IN_PLACE:
         return open_in_place(file, directory, path, &status, error);
     case MAPPROC_TARGET_STDOUT:
-        return open_stdout(file, error);
+        return open_again(file, STDOUT_FILENO, error);
     case MAPPROC_TARGET_EXISTING:
         if (!file->force)
             return refuse(file, EEXIST, "will not replace it", error);
@@ -204,12 +204,18 @@ int mapproc_atomic_file_open_at(struct mapproc_atomic_file *file, int directory,
     return result;
 }
 
-int mapproc_atomic_file_open_stdout(struct mapproc_atomic_file *file, const char *path,
-                                    struct mapproc_error *error)
+int mapproc_atomic_file_open_fd(struct mapproc_atomic_file *file, int fd, const char *path,
+                                struct mapproc_error *error)
 {
     begin(file, path);
     file->direct = true;
-    return open_stdout(file, error);
+    return open_again(file, fd, error);
+}
+
+int mapproc_atomic_file_open_stdout(struct mapproc_atomic_file *file, const char *path,
+                                    struct mapproc_error *error)
+{
+    return mapproc_atomic_file_open_fd(file, STDOUT_FILENO, path, error);
 }
 
 bool mapproc_atomic_file_is_direct(const struct mapproc_atomic_file *file)

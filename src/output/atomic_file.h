@@ -65,6 +65,10 @@ int mapproc_atomic_file_open_at(struct mapproc_atomic_file *file, int directory,
 int mapproc_atomic_file_open_stdout(struct mapproc_atomic_file *file, const char *path,
                                     struct mapproc_error *error);
 
+/* The same for an open descriptor, which stays open. */
+int mapproc_atomic_file_open_fd(struct mapproc_atomic_file *file, int fd, const char *path,
+                                struct mapproc_error *error);
+
 /* Whether it is written in place: nothing is undone by abort then. */
 bool mapproc_atomic_file_is_direct(const struct mapproc_atomic_file *file);
 

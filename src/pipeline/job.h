@@ -19,6 +19,7 @@ struct mapproc_item {
     const struct mapproc_error *failure;
 
     enum mapproc_reach reach; /* of the source's path. Set by next() */
+    int fd;                   /* of a source that is open: MAPPROC_REACH_GIVEN. Set by next() */
     uint64_t border; /* chunks also end at multiples of this; 0: of nothing. Set by open() */
     uint64_t begin;  /* of an extent: where its first chunk begins, before its end. Set by open() */
     uint64_t committed; /* where in the source the last committed chunk ends */

@@ -364,7 +364,8 @@ static bool is_one_chunk(struct mapproc_pipeline *pipeline, struct mapproc_lane 
 
 static int open_source(struct mapproc_item *item, struct mapproc_error *error)
 {
-    return mapproc_source_open_within(&item->source, item->source.path, item->reach, error);
+    return mapproc_source_open_within(&item->source, item->source.path, item->reach, item->fd,
+                                      error);
 }
 
 /* Whether the source has failed before, and how. */
