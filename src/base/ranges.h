@@ -8,11 +8,6 @@
 
 #include "mapproc.h"
 
-struct mapproc_range {
-    uint64_t offset;
-    uint64_t length; /* offset + length fits 64 bits */
-};
-
 /* Not thread-safe: one user at a time. */
 struct mapproc_range_list {
     struct mapproc_range *ranges; /* the first `kept` of them */

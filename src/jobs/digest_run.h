@@ -17,9 +17,6 @@
 
 enum { MAPPROC_RUN_DIGESTS_MAX = 16 }; /* of one source */
 
-/* A piece size: whatever mapproc_manifest_piece_size() says for the file. */
-#define MAPPROC_PIECE_SIZE_AUTO UINT64_MAX
-
 /* What to digest of one source. All pointers are borrowed until the source is reported or
  * dropped. */
 struct mapproc_digest_order {

@@ -11,11 +11,6 @@
 #include "codec/inflater.h"
 #include "mapproc.h"
 
-enum mapproc_member_form {
-    MAPPROC_FORM_GZIP, /* one member, whatever the length */
-    MAPPROC_FORM_BGZF, /* as many as there are blocks of MAPPROC_BGZF_DATA_MAX bytes */
-};
-
 /* How to make them. Shared by all threads. */
 struct mapproc_member_rule {
     enum mapproc_member_form form;

@@ -16,14 +16,6 @@ enum {
     MAPPROC_VERIFY_RANGES_KEPT = 16384, /* bad ranges that are kept of a file; more are counted */
 };
 
-enum mapproc_verdict {
-    MAPPROC_VERDICT_GOOD,
-    MAPPROC_VERDICT_BAD,     /* the content is not what the list says */
-    MAPPROC_VERDICT_MISSING, /* there is no such file */
-    MAPPROC_VERDICT_FAILED,  /* it could not be read: see error */
-    MAPPROC_VERDICT_REFUSED, /* the list asks for what is not done: see error */
-};
-
 /* What became of one entry of the list. Valid during the report only. */
 struct mapproc_verified {
     enum mapproc_verdict verdict;
