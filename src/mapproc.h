@@ -393,7 +393,7 @@ MAPPROC_API int mapproc_compress_buffer(const void *data, size_t length, void *o
 
 /* How to inflate. Zeros, and NULL in place of it, ask for the defaults. */
 struct mapproc_decompress_options {
-    uint64_t max_output; /* bytes; what would become larger is MAPPROC_BAD_DATA. 0: anything */
+    uint64_t max_output; /* bytes; what would become larger is MAPPROC_REFUSED. 0: anything */
 
     /* Leave holes for bad members, and write all others. MAPPROC_BAD_DATA is returned all the
      * same, with the output in its place. Not for buffers. */
