@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* compress_buffer.c - the library's compression from memory to memory.
+/* compress_memory.c - the library's compression from memory to memory.
  *
  * Every chunk has a place in the output that is large enough whatever it becomes. Workers make
  * members there, in any order; whoever finishes the first one that is not yet where it belongs
