@@ -97,6 +97,10 @@ expect_stderr 'unknown suffix'
 run "$MAPPROC" decompress -o in/e in/d.zip
 expect_status 0
 expect_same_files data in/e
+run "$MAPPROC" decompress -o - in/d.zip
+expect_status 0
+expect_stdout_file data
+[[ ! -e - ]] || problem 'there is a file called -'
 done_test 'suffixes'
 
 mkdir -p tree/x/y

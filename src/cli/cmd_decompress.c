@@ -45,17 +45,19 @@ struct run {
 
 /* ---- options ---- */
 
-static const char *apply_output(void *settings, const char *value)
-{
-    ((struct settings *)settings)->targets.output = value;
-    return *value != '\0' ? NULL : "is no name";
-}
-
 static const char *apply_stdout(void *settings, const char *value)
 {
     (void)value;
     ((struct settings *)settings)->targets.to_stdout = true;
     return NULL;
+}
+
+static const char *apply_output(void *settings, const char *value)
+{
+    if (strcmp(value, "-") == 0)
+        return apply_stdout(settings, value);
+    ((struct settings *)settings)->targets.output = value;
+    return *value != '\0' ? NULL : "is no name";
 }
 
 static const char *apply_test(void *settings, const char *value)
@@ -147,8 +149,8 @@ static const char *apply_null(void *settings, const char *value)
 }
 
 static const struct cli_option options[] = {
-    {"output", 'o', "PATH", "write to PATH: a file, or a directory for a tree or several FILEs",
-     apply_output},
+    {"output", 'o', "PATH",
+     "write to PATH: a file, - (as -c), or a directory for a tree or several FILEs", apply_output},
     {"stdout", 'c', NULL, "write to standard output", apply_stdout},
     {"test", 't', NULL, "write nothing, only look whether all is good", apply_test},
     {"force", 'f', NULL, "replace files; take links and devices", apply_force},
