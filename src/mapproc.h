@@ -58,7 +58,7 @@ enum mapproc_code {
 /*
  * What went wrong, in words and in numbers. Filled by the function that failed, owned by the
  * caller, valid without any cleanup. `path` is borrowed from the caller's own argument, or it is
- * "input" or "output", where that was a descriptor or a buffer.
+ * "input" or "output", where that was a descriptor or a buffer. Its size never changes.
  */
 struct mapproc_error {
     int code;         /* enum mapproc_code */
@@ -266,11 +266,11 @@ struct mapproc_verify_result {
 
 /* All of a list. */
 struct mapproc_verify_summary {
-    uint64_t files[MAPPROC_VERDICT_REFUSED + 1]; /* by verdict */
-    uint64_t bad_lines;                          /* that cannot be understood */
-    uint64_t first_bad_line;                     /* counted from 1; 0: none */
-    uint64_t damaged_manifest;                   /* places where the list itself is damaged */
-    int all_good; /* there is at least one file, all are good, and so is the list */
+    uint64_t files[8];         /* by verdict, of which there may be more one day */
+    uint64_t bad_lines;        /* that cannot be understood */
+    uint64_t first_bad_line;   /* counted from 1; 0: none */
+    uint64_t damaged_manifest; /* places where the list itself is damaged */
+    int all_good;              /* there is at least one file, all are good, and so is the list */
     uint64_t reserved[4];
 };
 
@@ -377,7 +377,7 @@ MAPPROC_API size_t mapproc_compress_bound(size_t length,
  * Compresses `length` bytes at `data` (NULL is allowed for 0) to `out`, which has room for
  * `capacity`; they must not overlap. *size gets the bytes made, the same that
  * mapproc_compress_file() makes. A buffer of one chunk is compressed by the calling thread, more by
- * all cores.
+ * all cores. Takes no memory but some 1 MiB for each thread, whatever the bound in the options.
  *
  * MAPPROC_REFUSED if `capacity` is below mapproc_compress_bound(), or for options that make no
  * sense; MAPPROC_FAILED without memory or threads; MAPPROC_CANCELLED. What is in `out` then is

@@ -142,6 +142,21 @@ static void a_list_is_checked(void **state)
     (void)unlink("list");
 }
 
+static void names_that_lead_out_are_refused(void **state)
+{
+    struct mapproc_verify_summary summary;
+
+    (void)state;
+    write_list("list", "00112233445566778899aabbccddeeff  ../no/such/file\n");
+    assert_int_equal(mapproc_verify_list("list", 0, NULL, NULL, NULL, &summary, NULL), MAPPROC_OK);
+    assert_true(summary.files[MAPPROC_VERDICT_REFUSED] == 1);
+    assert_int_equal(
+        mapproc_verify_list("list", MAPPROC_VERIFY_ALLOW_OUTSIDE, NULL, NULL, NULL, &summary, NULL),
+        MAPPROC_OK);
+    assert_true(summary.files[MAPPROC_VERDICT_MISSING] == 1);
+    (void)unlink("list");
+}
+
 static void a_manifest_tells_which_bytes_are_bad(void **state)
 {
     const struct mapproc_compress_options how = {.manifest_path = "list"};
@@ -429,6 +444,7 @@ int main(void)
         cmocka_unit_test(pieces_have_digests_of_their_own),
         cmocka_unit_test(odd_pieces_are_refused),
         cmocka_unit_test(a_list_is_checked),
+        cmocka_unit_test(names_that_lead_out_are_refused),
         cmocka_unit_test(a_manifest_tells_which_bytes_are_bad),
         cmocka_unit_test(every_chunk_is_seen_once_and_in_order),
         cmocka_unit_test(the_first_answer_in_order_ends_a_job),

@@ -327,6 +327,55 @@ static void pipes_and_positions_of_files_are_served(void **state)
     (void)unlink(unpacked);
 }
 
+struct drain {
+    int fd;
+    uint8_t *bytes; /* SIZE of them, and one more */
+    size_t size;
+};
+
+static void *drain_pipe(void *argument)
+{
+    struct drain *drain = argument;
+    ssize_t n;
+
+    while ((n = read(drain->fd, drain->bytes + drain->size, SIZE + 1 - drain->size)) > 0)
+        drain->size += (size_t)n;
+    return NULL;
+}
+
+static void data_goes_into_a_pipe(void **state)
+{
+    struct drain drain = {.bytes = malloc(SIZE + 1)};
+    int ends[2], in;
+    pthread_t drainer;
+
+    (void)state;
+    assert_non_null(drain.bytes);
+    compress_input(NULL);
+    in = open(packed, O_RDONLY | O_CLOEXEC);
+    assert_int_equal(pipe(ends), 0);
+    drain.fd = ends[0];
+    assert_int_equal(pthread_create(&drainer, NULL, drain_pipe, &drain), 0);
+    assert_int_equal(mapproc_decompress_fd(in, ends[1], NULL, &small_chunks, NULL, NULL),
+                     MAPPROC_OK);
+    (void)close(ends[1]);
+    (void)pthread_join(drainer, NULL);
+    assert_true(drain.size == SIZE);
+    assert_memory_equal(drain.bytes, data, SIZE);
+    (void)close(ends[0]);
+    (void)close(in);
+    free(drain.bytes);
+
+    /* Nobody reads: an error, as SIGPIPE is ignored. */
+    assert_int_equal(pipe(ends), 0);
+    (void)close(ends[0]);
+    in = open(input, O_RDONLY | O_CLOEXEC);
+    assert_int_equal(mapproc_compress_fd(in, ends[1], NULL, &small_chunks, NULL, NULL),
+                     MAPPROC_FAILED);
+    (void)close(ends[1]);
+    (void)close(in);
+}
+
 static void bad_descriptors_are_errors(void **state)
 {
     struct mapproc_error error;
@@ -552,6 +601,7 @@ int main(void)
         cmocka_unit_test(good_members_around_a_bad_one_are_kept),
         cmocka_unit_test(inputs_are_removed_when_that_is_wanted),
         cmocka_unit_test(pipes_and_positions_of_files_are_served),
+        cmocka_unit_test(data_goes_into_a_pipe),
         cmocka_unit_test(bad_descriptors_are_errors),
         cmocka_unit_test(buffers_become_what_files_do),
         cmocka_unit_test(buffers_of_any_size_come_back),
