@@ -31,12 +31,35 @@ static int give_up(const char *path, const struct mapproc_error *error)
     return 1;
 }
 
+/* Compresses, inflates and compares; `packed` has room for `bound` bytes, `again` for `size`. */
+static int there_and_back(const char *path, const struct mapproc_compress_options *how,
+                          const unsigned char *data, size_t size, unsigned char *packed,
+                          size_t bound, unsigned char *again)
+{
+    struct mapproc_error error;
+    size_t packed_size, size_again;
+
+    if (mapproc_compress_buffer(data, size, packed, bound, &packed_size, how, NULL, &error) !=
+        MAPPROC_OK)
+        return give_up(path, &error);
+    if (mapproc_decompress_buffer(packed, packed_size, again, size, &size_again, NULL, &error) !=
+        MAPPROC_OK)
+        return give_up(path, &error);
+    if (size_again != size || memcmp(data, again, size) != 0) {
+        fprintf(stderr, "%s: does not come back\n", path);
+        return 1;
+    }
+    printf("%zu bytes, compressed %zu (%.1f %%), and back\n", size, packed_size,
+           size != 0 ? 100.0 * (double)packed_size / (double)size : 100.0);
+    return 0;
+}
+
 int main(int argc, char **argv)
 {
     struct mapproc_compress_options how = {0}; /* zeros: the defaults */
-    struct mapproc_error error;
-    size_t size, bound, packed_size, size_again;
     unsigned char *data, *packed, *again;
+    size_t size, bound;
+    int status = 1;
 
     if (argc != 2 && argc != 3) {
         fprintf(stderr, "usage: compress_buffer FILE [LEVEL]\n");
@@ -48,25 +71,12 @@ int main(int argc, char **argv)
     bound = mapproc_compress_bound(size, &how, NULL);
     packed = malloc(bound + 1);
     again = malloc(size + 1);
-    if (data == NULL || packed == NULL || again == NULL) {
+    if (data != NULL && packed != NULL && again != NULL)
+        status = there_and_back(argv[1], &how, data, size, packed, bound, again);
+    else
         fprintf(stderr, "%s: cannot be read\n", argv[1]);
-        return 1;
-    }
-
-    if (mapproc_compress_buffer(data, size, packed, bound, &packed_size, &how, NULL, &error) !=
-        MAPPROC_OK)
-        return give_up(argv[1], &error);
-    if (mapproc_decompress_buffer(packed, packed_size, again, size, &size_again, NULL, &error) !=
-        MAPPROC_OK)
-        return give_up(argv[1], &error);
-    if (size_again != size || memcmp(data, again, size) != 0) {
-        fprintf(stderr, "%s: does not come back\n", argv[1]);
-        return 1;
-    }
-    printf("%zu bytes, compressed %zu (%.1f %%), and back\n", size, packed_size,
-           size != 0 ? 100.0 * (double)packed_size / (double)size : 100.0);
     free(again);
     free(packed);
     free(data);
-    return 0;
+    return status;
 }

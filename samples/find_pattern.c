@@ -93,6 +93,7 @@ int main(int argc, char **argv)
     struct mapproc_options options = {0};
     struct mapproc_error error;
     struct search search = {0};
+    int result;
 
     if ((argc != 3 && argc != 4) || argv[1][0] == '\0') {
         fprintf(stderr, "usage: find_pattern PATTERN FILE [CHUNK-SIZE]\n");
@@ -107,13 +108,14 @@ int main(int argc, char **argv)
     }
     if (argc == 4)
         options.chunk_size = strtoul(argv[3], NULL, 10);
-    if (mapproc_process_chunks(argv[2], &job, &search, &options, &error) != MAPPROC_OK) {
+    result = mapproc_process_chunks(argv[2], &job, &search, &options, &error);
+    free(search.tail);
+    if (result != MAPPROC_OK) {
         fprintf(stderr, "%s: %s", argv[2], error.what);
         if (error.system_error != 0)
             fprintf(stderr, " (%s)", strerror(error.system_error));
         fputc('\n', stderr);
         return 2;
     }
-    free(search.tail);
     return search.found > 0 ? 0 : 1;
 }

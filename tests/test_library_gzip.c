@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 
 #include "guarded_buffer.h"
-#include "gunzip_member.h"
+#include "library_fixture.h"
 #include "mapproc.h"
 #include "random.h"
 #include "scratch_file.h"
@@ -23,58 +23,6 @@ static char packed[SCRATCH_PATH_MAX], unpacked[SCRATCH_PATH_MAX];
 static const struct mapproc_options small_chunks = {.threads = 3, .chunk_size = CHUNK};
 
 /* ---- helpers ---- */
-
-/* The bytes of a file, to be freed. */
-static uint8_t *slurp(const char *path, size_t *size)
-{
-    struct stat status;
-    uint8_t *bytes;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-
-    assert_true(fd >= 0);
-    assert_int_equal(fstat(fd, &status), 0);
-    bytes = malloc((size_t)status.st_size + 1);
-    assert_non_null(bytes);
-    *size = (size_t)read(fd, bytes, (size_t)status.st_size);
-    assert_true(*size == (size_t)status.st_size);
-    (void)close(fd);
-    return bytes;
-}
-
-/* Whether all members give these bytes, by zlib. */
-static void assert_gunzips(const uint8_t *gzip, size_t size, const uint8_t *expected, size_t length)
-{
-    uint8_t *out = malloc(length + 1);
-    size_t made, done = 0;
-
-    assert_non_null(out);
-    for (size_t used; size > 0; gzip += used, size -= used, done += made)
-        used = gunzip_member(gzip, size, out + done, length + 1 - done, &made);
-    assert_true(done == length);
-    if (length > 0)
-        assert_memory_equal(out, expected, length);
-    free(out);
-}
-
-/* One plain gzip member, by zlib. To be freed. */
-static uint8_t *zlib_gzip(const uint8_t *bytes, size_t length, size_t *size)
-{
-    z_stream stream = {0};
-    uint8_t *out;
-
-    assert_int_equal(deflateInit2(&stream, 6, Z_DEFLATED, 16 + 15, 8, Z_DEFAULT_STRATEGY), Z_OK);
-    *size = deflateBound(&stream, length) + 64;
-    out = malloc(*size);
-    assert_non_null(out);
-    stream.next_in = (Bytef *)(uintptr_t)bytes;
-    stream.avail_in = (uInt)length;
-    stream.next_out = out;
-    stream.avail_out = (uInt)*size;
-    assert_int_equal(deflate(&stream, Z_FINISH), Z_STREAM_END);
-    *size -= stream.avail_out;
-    assert_int_equal(deflateEnd(&stream), Z_OK);
-    return out;
-}
 
 static void assert_file_is(const char *path, const uint8_t *expected, size_t length)
 {
@@ -166,13 +114,15 @@ static void nonsense_is_refused(void **state)
     (void)unlink(packed);
     for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
         size_t size = 1;
+        uint8_t out[64];
 
         assert_int_equal(mapproc_compress_file(input, packed, &ways[i], NULL, NULL, &error),
                          MAPPROC_REFUSED);
         assert_int_not_equal(error.what[0], '\0');
         assert_true(access(packed, F_OK) != 0);
-        assert_int_equal(mapproc_compress_buffer(data, 1, unpacked, 9, &size, &ways[i], NULL, NULL),
-                         MAPPROC_REFUSED);
+        assert_int_equal(
+            mapproc_compress_buffer(data, 1, out, sizeof(out), &size, &ways[i], NULL, NULL),
+            MAPPROC_REFUSED);
         assert_true(size == 0);
         if (ways[i].chunker == NULL)
             assert_true(mapproc_compress_bound(1, &ways[i], NULL) == 0);
@@ -390,142 +340,6 @@ static void bad_descriptors_are_errors(void **state)
     assert_int_equal(error.system_error, EBADF);
 }
 
-/* ---- buffers ---- */
-
-static void buffers_become_what_files_do(void **state)
-{
-    static const struct mapproc_compress_options ways[] = {
-        {0}, {.level = 1}, {.form = MAPPROC_FORM_BGZF}, {.level = MAPPROC_LEVEL_STORE}};
-
-    (void)state;
-    for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
-        size_t bound = mapproc_compress_bound(SIZE, &ways[i], &small_chunks), size, in_file;
-        struct guarded_buffer out = {0};
-        uint8_t *begin, *gzip;
-
-        assert_true(bound > SIZE && bound < SIZE + SIZE / 100);
-        assert_int_equal(guarded_buffer_init(&out, bound), 0);
-        begin = out.end - bound;
-        assert_int_equal(mapproc_compress_buffer(data, SIZE, begin, bound - 1, &size, &ways[i],
-                                                 &small_chunks, NULL),
-                         MAPPROC_REFUSED);
-        assert_int_equal(
-            mapproc_compress_buffer(data, SIZE, begin, bound, &size, &ways[i], &small_chunks, NULL),
-            MAPPROC_OK);
-        compress_input(&ways[i]);
-        gzip = slurp(packed, &in_file);
-        assert_true(size == in_file);
-        assert_memory_equal(begin, gzip, size);
-        free(gzip);
-        guarded_buffer_destroy(&out);
-    }
-}
-
-static void buffers_of_any_size_come_back(void **state)
-{
-    (void)state;
-    for (int i = 0; i < 60; i++) {
-        const struct mapproc_options options = {.threads = (unsigned)test_random_below(&rng, 4),
-                                                .chunk_size =
-                                                    1024 + test_random_below(&rng, 70000)};
-        const struct mapproc_compress_options how = {
-            .level = (int)test_random_below(&rng, 8),
-            .form = (enum mapproc_member_form)test_random_below(&rng, 2)};
-        size_t length = i == 0 ? 0 : test_random_below(&rng, i < 20 ? 3000 : 300000);
-        size_t from = test_random_below(&rng, SIZE - length);
-        size_t bound = mapproc_compress_bound(length, &how, &options), size, back;
-        uint8_t *gzip = malloc(bound);
-        struct guarded_buffer out = {0};
-
-        assert_non_null(gzip);
-        assert_int_equal(guarded_buffer_init(&out, length + 1), 0);
-        assert_int_equal(
-            mapproc_compress_buffer(data + from, length, gzip, bound, &size, &how, &options, NULL),
-            MAPPROC_OK);
-        assert_gunzips(gzip, size, data + from, length);
-        assert_int_equal(
-            mapproc_decompress_buffer(gzip, size, out.end - length, length, &back, &options, NULL),
-            MAPPROC_OK);
-        assert_true(back == length);
-        if (length > 0)
-            assert_memory_equal(out.end - length, data + from, length);
-        free(gzip);
-        guarded_buffer_destroy(&out);
-    }
-}
-
-static void bad_buffers_are_told(void **state)
-{
-    uint8_t *out = malloc(SIZE);
-    size_t size, made;
-    uint8_t *gzip = zlib_gzip(data, SIZE, &size);
-    struct mapproc_error error;
-
-    (void)state;
-    assert_non_null(out);
-    assert_int_equal(mapproc_decompress_buffer(gzip, size, out, SIZE, &made, NULL, NULL),
-                     MAPPROC_OK);
-    assert_true(made == SIZE);
-    assert_memory_equal(out, data, SIZE);
-    assert_int_equal(mapproc_decompress_buffer(gzip, size, out, SIZE - 1, &made, NULL, &error),
-                     MAPPROC_REFUSED);
-    assert_int_equal(mapproc_decompress_buffer(gzip, size - 1, out, SIZE, &made, NULL, &error),
-                     MAPPROC_BAD_DATA);
-    assert_int_equal(mapproc_decompress_buffer(data, 100, out, SIZE, &made, NULL, &error),
-                     MAPPROC_BAD_DATA);
-    assert_int_equal(mapproc_decompress_buffer(data, 0, out, SIZE, &made, NULL, &error),
-                     MAPPROC_BAD_DATA);
-    gzip[size - 8] ^= 1; /* its CRC */
-    assert_int_equal(mapproc_decompress_buffer(gzip, size, out, SIZE, &made, NULL, &error),
-                     MAPPROC_BAD_DATA);
-    free(gzip);
-    free(out);
-}
-
-struct watched {
-    unsigned calls;
-    uint64_t done, total;
-};
-
-static void watch(void *user, uint64_t done, uint64_t total)
-{
-    struct watched *watched = user;
-
-    assert_true(done >= watched->done);
-    watched->calls++;
-    watched->done = done;
-    watched->total = total;
-}
-
-static void buffers_can_be_watched_and_cancelled(void **state)
-{
-    struct mapproc_cancel *cancel = mapproc_cancel_create();
-    struct watched watched = {0};
-    struct mapproc_options options = {.threads = 2,
-                                      .chunk_size = CHUNK,
-                                      .cancel = cancel,
-                                      .watch = watch,
-                                      .watch_user = &watched};
-    size_t bound = mapproc_compress_bound(SIZE, NULL, &options), size;
-    uint8_t *out = malloc(bound);
-
-    (void)state;
-    assert_non_null(out);
-    assert_int_equal(mapproc_compress_buffer(data, SIZE, out, bound, &size, NULL, &options, NULL),
-                     MAPPROC_OK);
-    assert_true(watched.calls > 0);
-    assert_true(watched.done == SIZE);
-    assert_true(watched.total == SIZE);
-    mapproc_cancel_request(cancel);
-    watched.done = 0;
-    assert_int_equal(mapproc_compress_buffer(data, SIZE, out, bound, &size, NULL, &options, NULL),
-                     MAPPROC_CANCELLED);
-    assert_int_equal(mapproc_compress_buffer(data, 10, out, bound, &size, NULL, &options, NULL),
-                     MAPPROC_CANCELLED);
-    mapproc_cancel_free(cancel);
-    free(out);
-}
-
 /* ---- ranges ---- */
 
 static void ranges_are_those_of_the_data(void **state)
@@ -563,17 +377,13 @@ static void ranges_are_those_of_the_data(void **state)
 
 static int prepare(void **state)
 {
-    static const char words[] = "the quick brown fox jumps\nover the lazy dog\n";
-
     (void)state;
     test_random_seed(&rng);
     (void)signal(SIGPIPE, SIG_IGN);
     data = malloc(SIZE);
     if (data == NULL || !scratch_directory_make(&scratch))
         return -1;
-    for (size_t i = 0; i < SIZE; i++)
-        data[i] = i / 200000 % 3 == 1 ? (uint8_t)test_random_next(&rng)
-                                      : (uint8_t)words[(i * i / 7 + i) % (sizeof(words) - 1)];
+    make_library_data(&rng, data, SIZE);
     scratch_path(&scratch, "input", input);
     scratch_path(&scratch, "packed.gz", packed);
     scratch_path(&scratch, "unpacked", unpacked);
@@ -603,10 +413,6 @@ int main(void)
         cmocka_unit_test(pipes_and_positions_of_files_are_served),
         cmocka_unit_test(data_goes_into_a_pipe),
         cmocka_unit_test(bad_descriptors_are_errors),
-        cmocka_unit_test(buffers_become_what_files_do),
-        cmocka_unit_test(buffers_of_any_size_come_back),
-        cmocka_unit_test(bad_buffers_are_told),
-        cmocka_unit_test(buffers_can_be_watched_and_cancelled),
         cmocka_unit_test(ranges_are_those_of_the_data),
     };
 
