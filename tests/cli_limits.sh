@@ -86,7 +86,8 @@ count_threads() {
         [[ /proc/$pid/exe -ef $MAPPROC ]] || continue
         for fd in /proc/"$pid"/fd/*; do
             if [[ $fd -ef fifo ]]; then
-                tasks=(/proc/"$pid"/task/*)
+                # Without the one that publishes the progress.
+                mapfile -t tasks < <(grep -Lx progress /proc/"$pid"/task/*/comm)
                 threads=${#tasks[@]}
             fi
         done

@@ -95,7 +95,7 @@ done_test 'sizes that are none are refused'
 worker_cpus() {
     local task
     for task in "/proc/$1/task"/*; do
-        [[ ${task##*/} == "$1" ]] || sed -n 's/^Cpus_allowed_list:\t//p' "$task/status"
+        [[ ${task##*/} == "$1" || $(<"$task/comm") == progress ]] || sed -n 's/^Cpus_allowed_list:\t//p' "$task/status"
     done
 }
 

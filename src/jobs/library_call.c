@@ -59,11 +59,11 @@ int mapproc_library_call_begin(struct mapproc_library_call *call,
     *call->error = (struct mapproc_error){.code = MAPPROC_OK};
     if (options != NULL)
         call->options = *options;
-    call->options.progress = NULL;
     result = check_options(&call->options, call->error);
-    if (result != MAPPROC_OK || call->options.watch == NULL)
+    if (result != MAPPROC_OK || call->options.watch == NULL || call->options.progress != NULL)
         return result;
     settings.user = &call->options;
+    call->watched = true;
     return mapproc_progress_start(&call->options.progress, &settings, &refusal, call->error);
 }
 
@@ -71,7 +71,7 @@ int mapproc_library_call_end(struct mapproc_library_call *call, int result)
 {
     struct mapproc_progress_snapshot last;
 
-    if (call->options.progress == NULL)
+    if (!call->watched)
         return result;
     mapproc_progress_look(call->options.progress, &last);
     mapproc_progress_finish(call->options.progress, result == MAPPROC_CANCELLED, 0);

@@ -7,12 +7,13 @@
 
 #include "mapproc.h"
 
-/* Lives as long as the call. */
+/* Lives as long as the call. A progress that is in the options already stays there. */
 struct mapproc_library_call {
     struct mapproc_options options; /* for the run: with a progress, if somebody watches */
     struct mapproc_error *error;    /* the caller's, or `unwanted`; its code is MAPPROC_OK so far */
 
     /* The rest is private. */
+    bool watched; /* options.progress is its own */
     struct mapproc_error unwanted;
 };
 

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -221,6 +222,7 @@ static void *run_ticker(void *argument)
     struct mapproc_progress *progress = argument;
     struct timespec next;
 
+    (void)prctl(PR_SET_NAME, "progress"); /* for whoever looks at the threads */
     while (!atomic_load(&progress->ending)) {
         tick(progress);
         (void)clock_gettime(CLOCK_REALTIME, &next);
