@@ -400,7 +400,7 @@ static void all_temporaries_go_with_a_signal(void **state)
         assert_true(child >= 0);
         if (child == 0) {
             static struct mapproc_atomic_file files[100], late;
-            char name[100][8];
+            char name[100][16];
 
             for (int i = 0; i < count; i++) {
                 (void)snprintf(name[i], sizeof(name[i]), "out%d", i);
