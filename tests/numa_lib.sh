@@ -108,13 +108,14 @@ end_job() {
 99aa06d3014798d86001c324468d497f  fifo"
 }
 
-# The CPUs on which each worker may run, one line a worker, sorted. The first thread only waits.
+# The CPUs on which each worker may run, one line a worker, sorted. The first thread only waits, and
+# one publishes the progress.
 worker_cpus() {
     local task list possible online
     possible=$(cat /sys/devices/system/cpu/possible)
     online=$(cat /sys/devices/system/cpu/online)
     for task in /proc/"$pid"/task/*; do
-        [[ ${task##*/} != "$pid" ]] || continue
+        [[ ${task##*/} != "$pid" && $(<"$task/comm") != progress ]] || continue
         list=$(sed -n 's/^Cpus_allowed_list:\t//p' "$task/status")
         [[ $list == "$possible" ]] && list=$online # never narrowed
         echo "$list"
