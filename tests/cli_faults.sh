@@ -283,7 +283,7 @@ else
     for ((processes = 9; processes >= 1; processes--)); do
         run "${as_user[@]}" prlimit --nproc="$processes:$processes" "$scratch/mapproc" \
             checksum -v -j 8 medium
-        if sanitized && ((processes <= 2)); then # a sanitizer may have threads of its own
+        if sanitized && ((processes <= 3)); then # a sanitizer may have threads of its own
             continue
         fi
         expect_right_or_refused

@@ -26,12 +26,16 @@ fi
 # Starts a job of the name $job in the background. Leaves its $pid and its segment's $file, when it
 # can be seen.
 start_job() {
-    local i
+    local i seen=0
     env --default-signal=INT,TERM,HUP,USR1 "$MAPPROC" "$@" --job-name "$job" </dev/null \
         >job-out 2>job-err &
     pid=$!
-    for ((i = 0; i < 200; i++)); do
-        "$MAPPROC" watch --once "$job" >/dev/null 2>&1 && break
+    # Until it can be seen, and has begun; but not all of them ever do.
+    for ((i = 0; i < 200 && seen < 20; i++)); do
+        if "$MAPPROC" watch --once "$job" >job-seen 2>/dev/null; then
+            grep -q ': planning, ' job-seen || break
+            seen=$((seen + 1))
+        fi
         sleep 0.05
     done
     file=$(echo /dev/shm/mapproc-"$pid"-*)
