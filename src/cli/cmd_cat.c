@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/size_text.h"
+#include "cli/input_options.h"
 #include "cli/inputs.h"
 #include "cli/job_progress.h"
 #include "cli/message.h"
@@ -58,24 +59,11 @@ static const char *apply_range(void *settings, const char *value)
     return NULL;
 }
 
-static const char *apply_files_from(void *settings, const char *value)
-{
-    ((struct settings *)settings)->inputs.files_from = value;
-    return NULL;
-}
-
-static const char *apply_null(void *settings, const char *value)
-{
-    (void)value;
-    ((struct settings *)settings)->inputs.nul_separated = true;
-    return NULL;
-}
-
 static const struct cli_option options[] = {
     {"range", '\0', "OFFSET:LENGTH", "only these bytes of the data of each FILE", apply_range},
     {"files-from", '\0', "LIST", "take the names in LIST, one a line; - is standard input",
-     apply_files_from},
-    {"null", '0', NULL, "names in LIST end with NUL", apply_null},
+     cli_input_apply_files_from},
+    {"null", '0', NULL, "names in LIST end with NUL", cli_input_apply_null},
     {NULL, '\0', NULL, NULL, NULL},
 };
 
@@ -196,7 +184,7 @@ static int cat_inputs(struct run *run)
 
 static int run_verb(int argc, char **argv)
 {
-    struct settings settings = {.length = UINT64_MAX};
+    struct settings settings = {.common.inputs = &settings.inputs, .length = UINT64_MAX};
     struct run run = {.settings = &settings, .output = MAPPROC_ATOMIC_FILE_CLOSED};
     int operands;
     int status = cli_parse_options(&cli_verb_cat, argc, argv, &settings, &operands);

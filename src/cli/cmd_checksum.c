@@ -12,6 +12,7 @@
 #include "base/size_text.h"
 #include "cli/checksum_output.h"
 #include "cli/chunker_option.h"
+#include "cli/input_options.h"
 #include "cli/inputs.h"
 #include "cli/job_progress.h"
 #include "cli/json.h"
@@ -129,43 +130,6 @@ static const char *apply_output(void *settings, const char *value)
     return NULL;
 }
 
-static const char *apply_recursive(void *settings, const char *value)
-{
-    (void)value;
-    ((struct settings *)settings)->inputs.recursive = true;
-    return NULL;
-}
-
-static const char *apply_one_file_system(void *settings, const char *value)
-{
-    (void)value;
-    ((struct settings *)settings)->inputs.one_file_system = true;
-    return NULL;
-}
-
-static const char *apply_files_from(void *settings, const char *value)
-{
-    ((struct settings *)settings)->inputs.files_from = value;
-    return NULL;
-}
-
-static const char *apply_null(void *settings, const char *value)
-{
-    (void)value;
-    ((struct settings *)settings)->inputs.nul_separated = true;
-    return NULL;
-}
-
-static const char *apply_exclude(void *settings, const char *value)
-{
-    struct cli_input_options *inputs = &((struct settings *)settings)->inputs;
-
-    if (inputs->exclude_count == CLI_EXCLUDES_MAX)
-        return "is one pattern too many";
-    inputs->excludes[inputs->exclude_count++] = value;
-    return NULL;
-}
-
 static const char *apply_from_disk(void *settings, const char *value)
 {
     (void)value;
@@ -188,13 +152,13 @@ static const struct cli_option options[] = {
     {"manifest", '\0', NULL, "also write the digests of pieces, for verify", apply_manifest},
     {"piece", '\0', "SIZE", "bytes per piece (default: at most 16384 pieces a file)", apply_piece},
     {"output", 'o', "FILE", "write to FILE, which is complete or not there", apply_output},
-    {"recursive", 'r', NULL, "take all files below directories", apply_recursive},
-    {"exclude", '\0', "GLOB", "leave out what matches, below directories", apply_exclude},
+    {"recursive", 'r', NULL, "take all files below directories", cli_input_apply_recursive},
+    {"exclude", '\0', "GLOB", "leave out what matches, below directories", cli_input_apply_exclude},
     {"one-file-system", 'x', NULL, "stay on the file system of each directory named",
-     apply_one_file_system},
+     cli_input_apply_one_file_system},
     {"files-from", '\0', "FILE", "take the names in FILE, one a line; - is standard input",
-     apply_files_from},
-    {"null", '0', NULL, "names in FILE end with NUL", apply_null},
+     cli_input_apply_files_from},
+    {"null", '0', NULL, "names in FILE end with NUL", cli_input_apply_null},
     {"from-disk", '\0', NULL, "drop files from the page cache first: read the medium",
      apply_from_disk},
     {"chunker", '\0', CLI_CHUNKER_ARGUMENT, CLI_CHUNKER_HELP, apply_chunker},
@@ -359,7 +323,7 @@ static int run_inputs(struct run *run)
 
 static int run_verb(int argc, char **argv)
 {
-    struct settings settings = {0};
+    struct settings settings = {.common.inputs = &settings.inputs};
     struct run run = {.settings = &settings};
     struct mapproc_error error;
     int operands;

@@ -210,7 +210,8 @@ static int compress_inputs(struct run *run)
 
 static int run_verb(int argc, char **argv)
 {
-    struct cli_compress_settings settings = {.deflate.level = MAPPROC_LEVEL_DEFAULT};
+    struct cli_compress_settings settings = {.common.inputs = &settings.inputs,
+                                             .deflate.level = MAPPROC_LEVEL_DEFAULT};
     struct run run = {.settings = &settings, .filter.settings = &settings};
     int operands;
     int status = cli_parse_options(&cli_verb_compress, argc, argv, &settings, &operands);

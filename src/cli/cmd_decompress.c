@@ -13,6 +13,7 @@
 #include "cli/decompress_output.h"
 #include "cli/decompress_targets.h"
 #include "cli/file_limit.h"
+#include "cli/input_options.h"
 #include "cli/inputs.h"
 #include "cli/job_progress.h"
 #include "cli/json.h"
@@ -111,43 +112,6 @@ static const char *apply_json(void *settings, const char *value)
     return cli_json_apply(&((struct settings *)settings)->json);
 }
 
-static const char *apply_recursive(void *settings, const char *value)
-{
-    (void)value;
-    ((struct settings *)settings)->inputs.recursive = true;
-    return NULL;
-}
-
-static const char *apply_exclude(void *settings, const char *value)
-{
-    struct cli_input_options *inputs = &((struct settings *)settings)->inputs;
-
-    if (inputs->exclude_count == CLI_EXCLUDES_MAX)
-        return "is one pattern too many";
-    inputs->excludes[inputs->exclude_count++] = value;
-    return NULL;
-}
-
-static const char *apply_one_file_system(void *settings, const char *value)
-{
-    (void)value;
-    ((struct settings *)settings)->inputs.one_file_system = true;
-    return NULL;
-}
-
-static const char *apply_files_from(void *settings, const char *value)
-{
-    ((struct settings *)settings)->inputs.files_from = value;
-    return NULL;
-}
-
-static const char *apply_null(void *settings, const char *value)
-{
-    (void)value;
-    ((struct settings *)settings)->inputs.nul_separated = true;
-    return NULL;
-}
-
 static const struct cli_option options[] = {
     {"output", 'o', "PATH",
      "write to PATH: a file, - (as -c), or a directory for a tree or several FILEs", apply_output},
@@ -161,13 +125,14 @@ static const struct cli_option options[] = {
     {"max-output", '\0', "SIZE", "refuse files that would become larger than SIZE",
      apply_max_output},
     {"json", '\0', NULL, "print one JSON object a file", apply_json},
-    {"recursive", 'r', NULL, "take all compressed files below directories", apply_recursive},
-    {"exclude", '\0', "GLOB", "leave out what matches, below directories", apply_exclude},
+    {"recursive", 'r', NULL, "take all compressed files below directories",
+     cli_input_apply_recursive},
+    {"exclude", '\0', "GLOB", "leave out what matches, below directories", cli_input_apply_exclude},
     {"one-file-system", 'x', NULL, "stay on the file system of each directory named",
-     apply_one_file_system},
+     cli_input_apply_one_file_system},
     {"files-from", '\0', "LIST", "take the names in LIST, one a line; - is standard input",
-     apply_files_from},
-    {"null", '\0', NULL, "names in LIST end with NUL", apply_null},
+     cli_input_apply_files_from},
+    {"null", '\0', NULL, "names in LIST end with NUL", cli_input_apply_null},
     {NULL, '\0', NULL, NULL, NULL},
 };
 
@@ -413,7 +378,7 @@ static int inflate_inputs(struct run *run)
 
 static int run_verb(int argc, char **argv)
 {
-    struct settings settings = {0};
+    struct settings settings = {.common.inputs = &settings.inputs};
     struct run run = {.settings = &settings};
     int operands;
     int status = cli_parse_options(&cli_verb_decompress, argc, argv, &settings, &operands);

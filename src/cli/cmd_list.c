@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "cli/decompress_targets.h"
+#include "cli/input_options.h"
 #include "cli/inputs.h"
 #include "cli/json.h"
 #include "cli/list_index.h"
@@ -50,53 +51,17 @@ static const char *apply_json(void *settings, const char *value)
     return cli_json_apply(&((struct settings *)settings)->json);
 }
 
-static const char *apply_recursive(void *settings, const char *value)
-{
-    (void)value;
-    ((struct settings *)settings)->inputs.recursive = true;
-    return NULL;
-}
-
-static const char *apply_exclude(void *settings, const char *value)
-{
-    struct cli_input_options *inputs = &((struct settings *)settings)->inputs;
-
-    if (inputs->exclude_count == CLI_EXCLUDES_MAX)
-        return "is one pattern too many";
-    inputs->excludes[inputs->exclude_count++] = value;
-    return NULL;
-}
-
-static const char *apply_one_file_system(void *settings, const char *value)
-{
-    (void)value;
-    ((struct settings *)settings)->inputs.one_file_system = true;
-    return NULL;
-}
-
-static const char *apply_files_from(void *settings, const char *value)
-{
-    ((struct settings *)settings)->inputs.files_from = value;
-    return NULL;
-}
-
-static const char *apply_null(void *settings, const char *value)
-{
-    (void)value;
-    ((struct settings *)settings)->inputs.nul_separated = true;
-    return NULL;
-}
-
 static const struct cli_option options[] = {
     {"check", '\0', NULL, "inflate everything and check every CRC", apply_check},
     {"json", '\0', NULL, "print one JSON object a file, with -v also one a member", apply_json},
-    {"recursive", 'r', NULL, "take all compressed files below directories", apply_recursive},
-    {"exclude", '\0', "GLOB", "leave out what matches, below directories", apply_exclude},
+    {"recursive", 'r', NULL, "take all compressed files below directories",
+     cli_input_apply_recursive},
+    {"exclude", '\0', "GLOB", "leave out what matches, below directories", cli_input_apply_exclude},
     {"one-file-system", 'x', NULL, "stay on the file system of each directory named",
-     apply_one_file_system},
+     cli_input_apply_one_file_system},
     {"files-from", '\0', "LIST", "take the names in LIST, one a line; - is standard input",
-     apply_files_from},
-    {"null", '\0', NULL, "names in LIST end with NUL", apply_null},
+     cli_input_apply_files_from},
+    {"null", '\0', NULL, "names in LIST end with NUL", cli_input_apply_null},
     {NULL, '\0', NULL, NULL, NULL},
 };
 
@@ -277,7 +242,7 @@ static void note(void *user, const char *path, const char *text)
 
 static int run_verb(int argc, char **argv)
 {
-    struct settings settings = {0};
+    struct settings settings = {.common.inputs = &settings.inputs};
     struct run run = {.settings = &settings};
     int operands;
     int status = cli_parse_options(&cli_verb_list, argc, argv, &settings, &operands);

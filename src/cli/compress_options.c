@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "base/size_text.h"
+#include "cli/input_options.h"
 #include "cli/json.h"
 #include "cli/message.h"
 
@@ -118,43 +119,6 @@ static const char *apply_json(void *settings, const char *value)
     return cli_json_apply(&((struct cli_compress_settings *)settings)->json);
 }
 
-static const char *apply_recursive(void *settings, const char *value)
-{
-    (void)value;
-    ((struct cli_compress_settings *)settings)->inputs.recursive = true;
-    return NULL;
-}
-
-static const char *apply_exclude(void *settings, const char *value)
-{
-    struct cli_input_options *inputs = &((struct cli_compress_settings *)settings)->inputs;
-
-    if (inputs->exclude_count == CLI_EXCLUDES_MAX)
-        return "is one pattern too many";
-    inputs->excludes[inputs->exclude_count++] = value;
-    return NULL;
-}
-
-static const char *apply_one_file_system(void *settings, const char *value)
-{
-    (void)value;
-    ((struct cli_compress_settings *)settings)->inputs.one_file_system = true;
-    return NULL;
-}
-
-static const char *apply_files_from(void *settings, const char *value)
-{
-    ((struct cli_compress_settings *)settings)->inputs.files_from = value;
-    return NULL;
-}
-
-static const char *apply_null(void *settings, const char *value)
-{
-    (void)value;
-    ((struct cli_compress_settings *)settings)->inputs.nul_separated = true;
-    return NULL;
-}
-
 static const char *apply_chunk_size(void *settings, const char *value)
 {
     uint64_t size;
@@ -190,13 +154,13 @@ const struct cli_option cli_compress_options[] = {
     {"verify", '\0', NULL, "inflate all that was compressed again, before it is written",
      apply_verify},
     {"json", '\0', NULL, "print one JSON object a file", apply_json},
-    {"recursive", 'r', NULL, "take all files below directories", apply_recursive},
-    {"exclude", '\0', "GLOB", "leave out what matches, below directories", apply_exclude},
+    {"recursive", 'r', NULL, "take all files below directories", cli_input_apply_recursive},
+    {"exclude", '\0', "GLOB", "leave out what matches, below directories", cli_input_apply_exclude},
     {"one-file-system", 'x', NULL, "stay on the file system of each directory named",
-     apply_one_file_system},
+     cli_input_apply_one_file_system},
     {"files-from", '\0', "LIST", "take the names in LIST, one a line; - is standard input",
-     apply_files_from},
-    {"null", '\0', NULL, "names in LIST end with NUL", apply_null},
+     cli_input_apply_files_from},
+    {"null", '\0', NULL, "names in LIST end with NUL", cli_input_apply_null},
     {NULL, '\0', NULL, NULL, NULL},
 };
 

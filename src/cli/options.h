@@ -8,6 +8,8 @@
 #include "cli/progress_bar.h"
 #include "mapproc.h"
 
+struct cli_input_options;
+
 /* What the options of every verb set. Embedded as the first member of each verb's settings. */
 struct cli_common {
     struct mapproc_options job;
@@ -19,6 +21,9 @@ struct cli_common {
     enum cli_bar_when bar;
     const char *job_name; /* or NULL */
     bool no_publish;
+
+    /* Where the options of input_options.h go; set by the verbs that have them. */
+    struct cli_input_options *inputs;
 };
 
 /* Instead of a letter: the option is a number, such as -12, and has no long name. `name` is what
