@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 
@@ -458,6 +459,65 @@ static void every_group_runs_with_an_odd_number_of_threads(void **state)
     assert_int_equal(files_in_directory(), 0);
 }
 
+/* Cuts the file when the group looks what is in the page cache for the time `look`. What is left of
+ * it is then there, and what was cut is not. */
+static struct {
+    const char *path; /* NULL: cut nothing */
+    off_t size;
+    unsigned look, looks;
+} cut;
+
+int __real_mincore(void *address, size_t length, unsigned char *states);
+int __wrap_mincore(void *address, size_t length, unsigned char *states);
+int __wrap_mincore(void *address, size_t length, unsigned char *states)
+{
+    if (cut.path != NULL && ++cut.looks == cut.look)
+        assert_int_equal(truncate(cut.path, cut.size), 0);
+    return __real_mincore(address, length, states);
+}
+
+/* Not a file that is left out because it does not stay in the cache. */
+static void a_file_cut_at_a_look_at_the_cache_is_an_error(void **state)
+{
+    enum { SIZE = 2 * MIB };
+    static const struct {
+        unsigned look;
+        off_t size;
+        bool cold;
+    } cases[] = {{1, MIB, false}, {1, 0, false}, {1, MIB, true}, {2, MIB, true}, {3, MIB, true}};
+    char path[SCRATCH_PATH_MAX];
+    unsigned char *data = calloc(1, SIZE);
+
+    (void)state;
+    assert_non_null(data);
+    (void)scratch_path(&directory, "looked-at", path);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct rows rows = {.group = "file"};
+        const struct mapproc_bench_options options = {.job.threads = 2,
+                                                      .rounds = 2,
+                                                      .file = path,
+                                                      .cold = cases[i].cold,
+                                                      .row = count_row,
+                                                      .user = &rows};
+        struct mapproc_error error;
+
+        assert_true(scratch_write(path, data, SIZE));
+        cut.path = path;
+        cut.look = cases[i].look;
+        cut.looks = 0;
+        cut.size = cases[i].size;
+        assert_int_equal(mapproc_bench_group_find("file")->run(&options, &error), MAPPROC_BAD_DATA);
+        cut.path = NULL;
+        assert_true(cut.looks >= cases[i].look);
+        assert_non_null(strstr(error.what, "changed while it was read: cut from"));
+        /* The rows of the hot file come before it is made cold. */
+        assert_true(rows.measured == 0 || cases[i].look > 1);
+        assert_int_equal(rows.skipped, 0);
+    }
+    free(data);
+    assert_int_equal(unlink(path), 0);
+}
+
 /* The group compares the digests of all rounds itself. */
 static void chunks_are_folded_in_order_whoever_made_them(void **state)
 {
@@ -508,6 +568,7 @@ int main(void)
         cmocka_unit_test(a_file_that_is_cut_is_an_error_in_every_way),
         cmocka_unit_test(a_dropped_file_is_not_in_the_cache),
         cmocka_unit_test(every_group_runs_with_an_odd_number_of_threads),
+        cmocka_unit_test(a_file_cut_at_a_look_at_the_cache_is_an_error),
         cmocka_unit_test(chunks_are_folded_in_order_whoever_made_them),
         cmocka_unit_test(every_group_stops_before_it_starts),
     };
