@@ -2,30 +2,27 @@
 # SPDX-License-Identifier: MIT
 # cli_faults.sh - mapproc checksum when its input misbehaves, it is told to stop, or it is refused.
 
-# shellcheck source=tests/cli_lib.sh
-. "$(dirname "$0")/cli_lib.sh"
+# shellcheck source=tests/cli_job_lib.sh
+. "$(dirname "$0")/cli_job_lib.sh"
 
-if ! have xxhsum; then
-    printf '1..0 # SKIP xxhsum is not installed\n'
+if ! have xxhsum || ! have python3; then
+    printf '1..0 # SKIP needs xxhsum and python3\n'
     exit 0
 fi
 xxhsum() { command xxhsum "$@" 2>/dev/null; }
 
-# Large enough that a run over it does not end before it is caught. Sparse.
-if sanitized; then
-    large=${MAPPROC_TEST_LARGE:-256M}
-else
-    large=${MAPPROC_TEST_LARGE:-512M}
-fi
-huge=16G # sparse, too: a run over it takes a minute, but none is let go to its end
+large=256M # sparse
+slowly=3M  # bytes per second: a run over it takes more than a minute, if it is not let loose
+huge=16G   # sparse, too: a run over it takes long, and none is let go to its end
+fast=512M  # bytes per second: not before half a minute
 
 random_file small1 100000
-random_file small2 3000000
+random_file small2 1200000
 small_lines=$(xxhsum -H2 small1 small2)
 mebibyte=$((1024 * 1024))
 
-# A file whose pages are not in memory and that takes little room: sparse, but with no hole that is
-# so large that it would not be read.
+# A file nearly all of whose pages are not in memory and that takes little room: sparse, but with no
+# hole that is so large that it would not be read.
 make_sparse() {
     truncate -s 0 "$1"
     truncate -s "$2" "$1"
@@ -33,61 +30,17 @@ make_sparse() {
 import os, sys
 fd = os.open(sys.argv[1], os.O_WRONLY)
 for offset in range(0, os.fstat(fd).st_size, 1 << 20):
-    os.pwrite(fd, b"x", offset)
-os.fsync(fd)
-os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)' "$1"
+    os.pwrite(fd, b"x", offset)' "$1"
 }
 
-# Starts a command in the background, its output where run() puts it. Leaves its $pid.
-start() {
-    # Without <&0 the shell would give it /dev/null.
-    env --default-signal=INT,TERM,HUP "$@" <&0 >"$out" 2>"$err" &
-    pid=$!
-}
-
-is_open() {
-    local fd
-    for fd in /proc/"$pid"/fd/*; do
-        [[ $fd -ef $1 ]] && return 0
-    done
-    return 1
-}
-
-# Waits until the process has the file open; false if it ends before.
-wait_open() {
-    while ! is_open "$1"; do
-        kill -0 "$pid" 2>/dev/null || return 1
-    done
-}
-
-finish() {
-    wait "$pid" 2>/dev/null
-    status=$?
-}
-
-# catch_run ARGUMENT...: starts mapproc and stops it while it is at the large file "big", made anew.
-# It may have to be tried again, because a run can be over before it is stopped.
+# catch_run ARGUMENT...: starts mapproc and stops it while it is at the large file "big", made anew:
+# it has read more than there is in the small files.
 catch_run() {
-    local i
-    for ((i = 0; i < 20; i++)); do
-        make_sparse big "$large"
-        start "$MAPPROC" "$@"
-        if wait_open big && sleep 0.0"$((i % 5))" && kill -STOP "$pid" 2>/dev/null; then
-            until grep -q '^State:.[Tt]' "/proc/$pid/status" 2>/dev/null; do
-                kill -0 "$pid" 2>/dev/null || break
-            done
-            is_open big && return 0
-            kill -CONT "$pid" 2>/dev/null
-        fi
-        finish
-    done
-    problem 'the run could not be caught under way'
-    return 1
-}
-
-let_run() {
-    kill -CONT "$pid"
-    finish
+    local bytes=1
+    [[ " $* " != *' small1 '* ]] || bytes=$((bytes + 100000))
+    [[ " $* " != *' small2 '* ]] || bytes=$((bytes + 1200000))
+    make_sparse big "$large"
+    catch_job "$bytes" "$@" --limit-rate "$slowly"
 }
 
 # --- changes under way -------------------------------------------------------------------------
@@ -105,7 +58,12 @@ change_file() {
     esac
 }
 
-for change in cut_far cut_in_last_page cut_to_nothing grow rewrite cut_and_extend replace remove; do
+changes=(cut_far cut_in_last_page cut_to_nothing grow rewrite cut_and_extend replace remove)
+can_hold_jobs || {
+    skip_test 'changes during a run' "$no_holding"
+    changes=()
+}
+for change in "${changes[@]}"; do
     for io in mmap read; do
         catch_run checksum -j 2 --io "$io" small1 big small2 || continue
         change_file "$change"
@@ -118,24 +76,28 @@ for change in cut_far cut_in_last_page cut_to_nothing grow rewrite cut_and_exten
     done_test "$change during a run: exit 1, one line, the other files are done"
 done
 
-for algorithm in xxh64 xxh3; do
-    catch_run checksum -a "$algorithm" --io mmap big || continue
-    change_file cut_far
-    let_run
-    expect_error 1
-done
-done_test 'cut_far during a run with other algorithms: the same'
+if can_hold_jobs; then
+    for algorithm in xxh64 xxh3; do
+        catch_run checksum -a "$algorithm" --io mmap big || continue
+        change_file cut_far
+        let_run
+        expect_error 1
+    done
+    done_test 'cut_far during a run with other algorithms: the same'
+fi
 
 # Not stopped, so that the cut comes in the middle of whatever the workers do.
-if ! truncate -s "$huge" big 2>/dev/null; then
+if ! can_hold_jobs; then
+    skip_test 'cut at any moment' "$no_holding"
+elif ! truncate -s "$huge" big 2>/dev/null; then
     skip_test 'cut at any moment' 'no file system for a huge sparse file'
 else
     for ((i = 0; i < 8; i++)); do
         for io in mmap read; do
             make_sparse big "$huge"
-            start "$MAPPROC" checksum -j 2 --io "$io" big small1
-            wait_open big
-            sleep "0.$((i * 3 + 1))"
+            start "$MAPPROC" checksum -j 2 --io "$io" --limit-rate "$fast" big small1
+            wait_read 1 || problem 'ended by itself'
+            sleep "0.$((i * 2 + 1))"
             change_file cut_far
             finish
             expect_status 1
@@ -148,8 +110,8 @@ else
 
     for io in mmap read; do
         make_sparse big "$huge"
-        start "$MAPPROC" checksum --io "$io" <big
-        sleep 0.5
+        start "$MAPPROC" checksum --io "$io" --limit-rate "$fast" <big
+        wait_read 1 || problem 'ended by itself'
         change_file cut_far
         finish
         expect_error 1
@@ -160,34 +122,68 @@ fi
 
 # --- signals -----------------------------------------------------------------------------------
 
-# Milliseconds until a signalled process must be gone: the best of three, as machines are busy.
+# Milliseconds that each of the threads of a signalled process may go on. Of its CPU, so that it does
+# not matter how long a busy machine lets it wait.
 limit_ms=${MAPPROC_TEST_STOP_MS:-$(sanitized && echo 500 || echo 200)}
+ticks_per_second=$(getconf CLK_TCK)
+
+# The milliseconds of CPU that the process has used, to $used; without a new process.
+read_used() {
+    local fields
+    read -r fields <"/proc/$pid/stat"
+    read -ra fields <<<"${fields##*) }"
+    used=$(((fields[11] + fields[12]) * 1000 / ticks_per_second))
+}
+
+# What all children that have ended have used, to $used_by_children.
+read_used_by_children() {
+    local user system time seconds
+    times >"$scratch/times"
+    { read -r _ && read -r user system; } <"$scratch/times"
+    used_by_children=0
+    for time in "$user" "$system"; do
+        time=${time%s}
+        seconds=${time#*m}
+        used_by_children=$((used_by_children + ${time%m*} * 60000 + 10#${seconds/./}))
+    done
+}
 
 # expect_death SIGNAL WORD FILE ARGUMENT...: mapproc dies by the signal, and says nothing. WORD is
 # what the shell calls the death; a mere exit with the same status it calls "Exit".
 expect_death() {
-    local signal=$1 word=$2 file=$3 best=100000 ms begin i
+    local signal=$1 word=$2 file=$3 threads before end said
     shift 3
-    for ((i = 0; i < 3; i++)); do
-        start "$MAPPROC" "$@"
-        wait_open "$file" || problem 'ended by itself'
-        sleep 0.2
-        begin=${EPOCHREALTIME/./}
-        kill "-$signal" "$pid"
-        while kill -0 "$pid" 2>/dev/null; do
-            read -r -t 0.002 -u 6 # a nap; any command would make the shell forget how it died
-        done
-        ms=$(((${EPOCHREALTIME/./} - begin) / 1000))
-        jobs >"$scratch/jobs"
-        grep -q "$word" "$scratch/jobs" || problem "not killed by SIG$signal: $(<"$scratch/jobs")"
+    start "$MAPPROC" "$@"
+    if ! wait_until has_open "$file" || ! wait_until handles "$signal"; then
         finish
-        expect_status $((128 + $(kill -l "$signal")))
-        expect_stdout ''
-        expect_stderr_lines 0
-        ((ms < best)) && best=$ms
-        ((best <= limit_ms)) && return
+        problem "ended by itself, exit status $status ($*)"
+        return
+    fi
+    sleep 0.2
+    # Stopped, so that nothing is used between the look and the signal.
+    hold_job || problem "ended by itself ($*)"
+    threads=(/proc/"$pid"/task/*)
+    read_used_by_children
+    before=$used_by_children
+    read_used
+    kill "-$signal" "$pid"
+    kill -CONT "$pid"
+    end=$((SECONDS + 100))
+    while kill -0 "$pid" 2>/dev/null && ((SECONDS < end)); do
+        read -r -t 0.002 -u 6 # a nap; any command would make the shell forget how it died
     done
-    problem "SIG$signal took $best ms ($*)"
+    jobs >"$scratch/jobs"
+    mapfile -t said <"$scratch/jobs"
+    [[ ${said[*]} == *"$word"* ]] || problem "not killed by SIG$signal: ${said[*]}"
+    kill -KILL "$pid" 2>/dev/null
+    finish
+    read_used_by_children
+    expect_status $((128 + $(kill -l "$signal")))
+    expect_stdout ''
+    expect_stderr_lines 0
+    used=$((used_by_children - before - used))
+    ((used <= limit_ms * ${#threads[@]})) ||
+        problem "$used ms of CPU after SIG$signal, ${#threads[@]} threads ($*)"
 }
 
 mkfifo naps
@@ -225,11 +221,12 @@ make_sparse big "$large"
 big_line=$(xxhsum -H2 big)
 make_sparse big "$large"
 for signal in HUP INT TERM; do
-    env "--ignore-signal=$signal" "$MAPPROC" checksum big >"$out" 2>"$err" &
+    can_hold_jobs || continue
+    env "--ignore-signal=$signal" "$MAPPROC" checksum --limit-rate "$slowly" big >"$out" 2>"$err" &
     pid=$!
-    wait_open big
-    kill "-$signal" "$pid" 2>/dev/null
-    finish
+    wait_read 1 || problem 'ended by itself'
+    kill "-$signal" "$pid" || problem "SIG$signal came too late"
+    let_run
     expect_status 0
     expect_stdout "$big_line"
     expect_stderr_lines 0
@@ -260,7 +257,7 @@ else
     good=0
     read_instead=0
     for ((mib = 1024; mib >= 18; mib = mib * 15 / 16)); do
-        run prlimit --as=$((mib * mebibyte)) "$MAPPROC" checksum -v --io mmap medium
+        run prlimit --as=$((mib * mebibyte)) "$MAPPROC" checksum -v -j 2 --io mmap medium
         # What the loader or the allocator say before main() is theirs.
         grep -q '^mapproc: ' "$err" || continue
         expect_right_or_refused
@@ -273,13 +270,16 @@ else
     done_test 'little address space: reads what it cannot map, or exit 3'
 fi
 
+# A user that has no other processes, not even of another run of this test.
+user=$((20000 + $$ % 40000))
+as_user=(setpriv --reuid="$user" --regid="$user" --clear-groups)
+cp "$MAPPROC" "$scratch/mapproc"
+chmod 755 "$scratch/mapproc"
 if ! is_root || ! have setpriv || ! have prlimit; then
     skip_test 'few threads' 'needs root, setpriv and prlimit'
+elif ! "${as_user[@]}" "$scratch/mapproc" --version >/dev/null 2>&1; then
+    skip_test 'few threads' 'another user cannot run a program there'
 else
-    # A user that has no other processes.
-    as_user=(setpriv --reuid=64123 --regid=64123 --clear-groups)
-    cp "$MAPPROC" "$scratch/mapproc"
-    chmod 755 "$scratch/mapproc"
     for ((processes = 9; processes >= 1; processes--)); do
         run "${as_user[@]}" prlimit --nproc="$processes:$processes" "$scratch/mapproc" \
             checksum -v -j 8 medium

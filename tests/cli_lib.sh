@@ -13,6 +13,7 @@
 # was built with a sanitizer: some limits are then wider, and some tests make no sense.
 
 set -u
+umask 022 # some files are for other users
 export LC_ALL=C
 
 case "${MAPPROC:-}" in
