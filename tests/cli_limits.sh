@@ -86,7 +86,8 @@ count_threads() {
         [[ /proc/$pid/exe -ef $MAPPROC ]] || continue
         for fd in /proc/"$pid"/fd/*; do
             if [[ $fd -ef fifo ]]; then
-                # Without the one that publishes the progress.
+                # Without the one that publishes the progress, once it has called itself so.
+                grep -qx progress /proc/"$pid"/task/*/comm || continue
                 mapfile -t tasks < <(grep -Lx progress /proc/"$pid"/task/*/comm)
                 threads=${#tasks[@]}
             fi

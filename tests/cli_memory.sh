@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # cli_memory.sh - where the program runs and how much it holds: --memory, --cpus, --numa, info.
-# shellcheck source=tests/cli_lib.sh
-. "$(dirname "${BASH_SOURCE[0]}")/cli_lib.sh"
+# shellcheck source=tests/cli_job_lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/cli_job_lib.sh"
 
 MIB=1048576
 first_cpu=$(taskset -cp $$ | sed 's/.*: //; s/[-,].*//')
@@ -91,44 +91,42 @@ done_test 'sizes that are none are refused'
 
 # ---- --cpus and --numa ----
 
-# The CPUs that the threads of a running program may use, one line a thread but the first.
-worker_cpus() {
+# The CPUs that the threads of the program may use, one line a worker, sorted, are these. Leaves them
+# in $allowed.
+# shellcheck disable=SC2317 # for wait_until
+workers_allowed() {
     local task
-    for task in "/proc/$1/task"/*; do
-        [[ ${task##*/} == "$1" || $(<"$task/comm") == progress ]] || sed -n 's/^Cpus_allowed_list:\t//p' "$task/status"
-    done
+    allowed=$(
+        for task in "/proc/$pid/task"/*; do
+            [[ ${task##*/} == "$pid" || $(<"$task/comm") == progress ]] ||
+                sed -n 's/^Cpus_allowed_list:\t//p' "$task/status"
+        done | sort
+    )
+    [[ $allowed == "$1" ]]
 }
 
-# Lets the program wait for a FIFO, and leaves in $allowed what its workers may use, sorted.
+# watch_workers ALLOWED ARGUMENT...: lets the program wait at a FIFO, which it opens when all of its
+# workers are there. Each of them goes to where it shall be before it does anything else, so that in
+# the end they may use these CPUs.
 watch_workers() {
-    local pid tries
+    local expected=$1
+    shift
     mkfifo fifo
-    "$MAPPROC" checksum "$@" fifo >"$out" 2>"$err" &
-    pid=$!
+    start "$MAPPROC" checksum "$@" fifo </dev/null
     exec 7>fifo
-    for ((tries = 0; tries < 100; tries++)); do
-        allowed=$(worker_cpus "$pid" | sort)
-        [[ -n $allowed ]] && sleep 0.05 && break
-        sleep 0.05
-    done
-    allowed=$(worker_cpus "$pid" | sort)
+    wait_until workers_allowed "$expected" || problem "expected workers on: $expected, not on: $allowed"
     printf 'hello\n' >&7
     exec 7>&-
-    wait "$pid"
-    status=$?
+    finish
     rm fifo
+    expect_status 0
 }
 
 if sanitized; then # their own threads would be counted
     skip_test '--cpus keeps the workers where they shall be' 'sanitizers have threads of their own'
 else
-    watch_workers --cpus "$first_cpu" --numa auto
-    expect_status 0
-    [[ $allowed == "$first_cpu" ]] || problem "one worker on CPU $first_cpu expected, not: $allowed"
-    watch_workers --cpus "$first_cpu" -j 3 --numa off
-    expect_status 0
-    [[ $allowed == "$first_cpu"$'\n'"$first_cpu"$'\n'"$first_cpu" ]] ||
-        problem "three workers on CPU $first_cpu expected, not: $allowed"
+    watch_workers "$first_cpu" --cpus "$first_cpu" --numa auto
+    watch_workers "$first_cpu"$'\n'"$first_cpu"$'\n'"$first_cpu" --cpus "$first_cpu" -j 3 --numa off
     done_test '--cpus keeps the workers where they shall be, and as many'
 fi
 
