@@ -301,7 +301,7 @@ done_test 'odd names in messages: nothing raw, and a shell reads them back'
 
 # --- special files -----------------------------------------------------------------------------
 
-for file in /proc/version /proc/filesystems /sys/devices/system/cpu/online /sys/kernel/mm/transparent_hugepage/enabled; do
+for file in /proc/version /proc/cmdline /sys/devices/system/cpu/online /sys/kernel/mm/transparent_hugepage/enabled; do
     cat "$file" >copy 2>/dev/null || continue
     for io in auto mmap read; do
         run "$MAPPROC" checksum --io "$io" "$file"
@@ -390,6 +390,8 @@ if is_root && have setpriv; then
 fi
 if is_root && ((${#as_user[@]} == 0)); then
     skip_test 'no permission' 'root may read everything, and there is no setpriv'
+elif ! "${as_user[@]}" "$binary" --version >/dev/null 2>&1; then
+    skip_test 'no permission' 'another user cannot run a program there'
 else
     run "${as_user[@]}" "$binary" checksum f1 secret f2
     expect_status 3

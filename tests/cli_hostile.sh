@@ -11,13 +11,13 @@ fi
 
 xxhsum() { command xxhsum "$@" 2>/dev/null; }
 
-# Runs a command under a limit of time and measures it: the most memory in KiB to $peak. Output as
-# run() leaves it.
+# Runs a command under a limit of time, which only tells one that hangs, and measures it: the most
+# memory in KiB to $peak. Output as run() leaves it.
 run_measured() {
     run python3 -c '
 import resource, subprocess, sys
 try:
-    status = subprocess.run(sys.argv[2:], timeout=60).returncode
+    status = subprocess.run(sys.argv[2:], timeout=500).returncode
 except subprocess.TimeoutExpired:
     status = 124
 with open(sys.argv[1], "w") as f:
@@ -65,7 +65,7 @@ digest=$(xxhsum -H2 outside | cut -d ' ' -f 1)
 cd base || exit 1
 for name in ../outside ../base/f up/outside absolute "$scratch/work/outside" dir/../../outside /dev/zero \
     /dev/stdin fifo up/base/f /proc/self/mem; do
-    run_measured timeout 10 "$MAPPROC" verify - < <(printf '%s  %s\n' "$digest" "$name")
+    run_measured "$MAPPROC" verify - < <(printf '%s  %s\n' "$digest" "$name")
     expect_status 2
     expect_stdout "$name: REFUSED"
     expect_stderr "'$name': "
@@ -77,7 +77,7 @@ for name in ../outside up/outside absolute "$scratch/work/outside"; do
     expect_status 0
 done
 for name in /dev/zero /dev/stdin fifo /dev/null; do
-    run_measured timeout 10 "$MAPPROC" verify --allow-outside - < <(printf '%s  %s\n' "$digest" "$name")
+    run_measured "$MAPPROC" verify --allow-outside - < <(printf '%s  %s\n' "$digest" "$name")
     expect_status 2
     expect_stderr 'is not a regular file'
 done
@@ -105,7 +105,7 @@ for line in ['0', '0 65536', '0 65536 ', '0 65536 zz', '65536 65536 ' + hexes, '
              '0 %d %s' % (big, '0' * 32), '0 65536 ' + ' '.join(['0' * 32] * 1000)]:
     cases.append('# mapproc file size=%d mtime=1.000000000 pieces=1\n# mapproc pieces %s\n' % (big, line))
 for case in cases:
-    result = subprocess.run(['timeout', '20', mapproc, 'verify', '-'], input=head + case + digest + '  files/f5000\n', text=True,
+    result = subprocess.run(['timeout', '240', mapproc, 'verify', '-'], input=head + case + digest + '  files/f5000\n', text=True,
                             capture_output=True)
     expect(result.returncode == 1 and 'files/f5000: FAILED' in result.stdout, case[:200], result)
 # As many pieces as can be, of 1 KiB, and one more.
@@ -115,7 +115,7 @@ for count in (1000000, 1001000):
     for at in range(0, count, 1000):
         text += '# mapproc pieces %d %d%s\n' % (at * length, length, ' ' + ' '.join(['0' * 32] * 1000))
     text += digest + '  big\n'
-    result = subprocess.run(['timeout', '60', mapproc, 'verify', '-'], input=text, text=True, capture_output=True)
+    result = subprocess.run(['timeout', '240', mapproc, 'verify', '-'], input=text, text=True, capture_output=True)
     # Pieces that are too many are not used, which is told.
     verdict = 'big: FAILED' if count <= 1000000 else 'big: OK'
     expect(result.returncode == 1 and verdict in result.stdout and len(result.stdout) < 3000, count, result)

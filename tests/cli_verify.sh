@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # cli_verify.sh - mapproc verify: what it finds, says and exits with, on good, bad and hostile lists.
-# shellcheck source=tests/cli_lib.sh
-. "$(dirname "${BASH_SOURCE[0]}")/cli_lib.sh"
+# shellcheck source=tests/cli_job_lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/cli_job_lib.sh"
 
 if ! have xxhsum || ! have python3; then
     printf '1..0 # SKIP needs xxhsum and python3\n'
@@ -469,16 +469,18 @@ done_test 'manifests joined by cat are whole; one of an unknown version is told'
 
 # --- errors of the machine, changes, signals ---------------------------------------------------
 
+as_user=()
+binary=$MAPPROC
+if is_root; then
+    as_user=(setpriv --reuid=65534 --regid=65534 --clear-groups)
+    binary=$scratch/mapproc
+    cp "$MAPPROC" "$binary" && chmod 755 "$binary"
+fi
 if is_root && ! have setpriv; then
     skip_test 'no permission' 'root may read everything, and there is no setpriv'
+elif ! "${as_user[@]}" "$binary" --version >/dev/null 2>&1; then
+    skip_test 'no permission' 'another user cannot run a program there'
 else
-    as_user=()
-    binary=$MAPPROC
-    if is_root; then
-        as_user=(setpriv --reuid=65534 --regid=65534 --clear-groups)
-        binary=$scratch/mapproc
-        cp "$MAPPROC" "$binary" && chmod 755 "$binary"
-    fi
     chmod 0 files/f240
     run "${as_user[@]}" "$binary" verify good
     expect_status 3
@@ -491,14 +493,13 @@ fi
 
 for signal in INT TERM; do
     mkfifo slow-list
-    env --default-signal=INT "$MAPPROC" verify --map map3 slow-list >"$out" 2>"$err" &
-    job=$!
-    exec 8>slow-list
+    start "$MAPPROC" verify --map map3 slow-list </dev/null
+    exec 8>slow-list # as soon as it has opened it
     head -n 1 good >&8
-    sleep 0.2
-    kill -s "$signal" "$job"
-    { wait "$job"; } 2>/dev/null
-    status=$?
+    wait_until handles "$signal" || problem 'ended by itself'
+    sleep 0.2 # it may have read the line then, or not
+    kill -s "$signal" "$pid"
+    finish
     exec 8>&-
     expect_status $((128 + $(kill -l "$signal")))
     [[ ! -e map3 && -z $(find . -name '.map3*') ]] || problem 'a map is there'
