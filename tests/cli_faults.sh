@@ -195,10 +195,10 @@ else
     make_sparse big "$huge"
     for death in "${deaths[@]}"; do
         for io in mmap read; do
-            expect_death "${death%:*}" "${death#*:}" big checksum --io "$io" big
+            expect_death "${death%:*}" "${death#*:}" big checksum -j 2 --io "$io" big
         done
-        expect_death "${death%:*}" "${death#*:}" big checksum --chunk-size 1G big
-        expect_death "${death%:*}" "${death#*:}" big checksum -a xxh64 big
+        expect_death "${death%:*}" "${death#*:}" big checksum -j 2 --chunk-size 1G big
+        expect_death "${death%:*}" "${death#*:}" big checksum -j 2 -a xxh64 big
     done
     done_test 'a signal during a long run: dead by it within the limit, in silence'
 fi
