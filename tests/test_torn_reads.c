@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* test_torn_reads.c - a job that publishes at full speed, and readers that never see half of it.
  *
- * MAPPROC_TEST_SECONDS says for how long at least: it goes on until all readers have seen something.
+ * MAPPROC_TEST_SECONDS says for how long at least: it goes on until all readers have seen
+ * something.
  */
 #include "cmocka_all.h"
 
