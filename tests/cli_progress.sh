@@ -5,7 +5,7 @@
 # shellcheck source=tests/job_lib.sh
 . "$(dirname "$0")/job_lib.sh"
 
-random_file data $((32 * mebibyte))
+random_file data $((8 * mebibyte))
 random_file small 100000
 
 # ---- SIGUSR1 ----
@@ -22,7 +22,7 @@ ask 2
 finish_job
 expect_status 0
 expect_stderr_lines 2
-(($(grep -cE '^mapproc: checksum: [0-9.]+ % of 32.0 MiB, ' "$err") == 2)) ||
+(($(grep -cE '^mapproc: checksum: [0-9.]+ % of 8.0 MiB, ' "$err") == 2)) ||
     problem "not two lines of progress: $(cat "$err")"
 expect_stdout_file <("$MAPPROC" checksum data)
 done_test 'SIGUSR1 prints a line and the job goes on'
@@ -115,12 +115,12 @@ if done > rate * (seconds + 0.102) + 2 * 65536 * len(workers):
 END
 names=()
 for ((i = 0; i < 100; i++)); do
-    names+=(data) # 3.1 GiB altogether
+    names+=(data) # so much that it takes more than $patience
 done
 start_job checksum --limit-rate 1K -o list "${names[@]}"
-# From now on, or 4 MiB would take more than an hour.
-"$MAPPROC" ctl "$job" rate 4M/s || problem 'no rate'
-found=$(timeout $patience python3 rate.py "$samples" "$file" $((4 * mebibyte)) $((4 * mebibyte)) 2>&1) ||
+# From now on, or 2 MiB would take half an hour.
+"$MAPPROC" ctl "$job" rate 2M/s || problem 'no rate'
+found=$(timeout $patience python3 rate.py "$samples" "$file" $((2 * mebibyte)) $((2 * mebibyte)) 2>&1) ||
     found="does not go on: $found"
 [[ -z $found ]] || problem "$found"
 "$MAPPROC" ctl "$job" cancel || problem 'no cancel'
@@ -132,10 +132,10 @@ expect_stderr 'mapproc: cancelled'
 done_test 'a limit is kept to, and a job that is cancelled leaves nothing'
 
 start=$(date +%s%N)
-run "$MAPPROC" checksum --limit-rate 32M data
+run "$MAPPROC" checksum --limit-rate 8M data
 elapsed=$((($(date +%s%N) - start) / 1000000))
 expect_status 0
-((elapsed > 900)) || problem "32 MiB at 32M per second took $elapsed ms"
+((elapsed > 900)) || problem "8 MiB at 8M per second took $elapsed ms"
 done_test 'a limit holds from the beginning'
 
 run "$MAPPROC" ctl no-such-job-"$$" pause
@@ -260,7 +260,7 @@ cp small tree/a
 cp small tree/b
 : >tree/empty
 head -c 3000000 data >tree/c
-size=$((32 * mebibyte))
+size=$((8 * mebibyte))
 last_words "5 0 $size $size 1 1 0" checksum --limit-rate $slow data
 last_words "5 0 $((3200000 + size)) $((3200000 + size)) 5 5 0" checksum -r --limit-rate $slow data tree
 last_words "6 1 $size $size 2 2 1" checksum --limit-rate $slow data missing
@@ -292,7 +292,7 @@ if have script; then
     rm -f "$scratch/typescript"
     terminal "'$MAPPROC' checksum --job-name '$job' --limit-rate $slow data" &
     pid=$!
-    await grep -qs 'checksum \[=*> *\] [0-9.]* % of 32.0 MiB, ' "$scratch/typescript"
+    await grep -qs 'checksum \[=*> *\] [0-9.]* % of 8.0 MiB, ' "$scratch/typescript"
     finish_job
     expect_status 0
     # What is left on the screen: nothing but the digest.
@@ -314,14 +314,14 @@ print("\n".join(text for text in lines if text))
 END
     "$MAPPROC" checksum data >expected
     expect_same_files expected screen
-    run terminal "'$MAPPROC' checksum --progress never --limit-rate 32M data"
-    grep -q 'of 32.0 MiB' "$scratch/typescript" && problem 'a bar in spite of --progress never'
+    run terminal "'$MAPPROC' checksum --progress never --limit-rate 8M data"
+    grep -q 'of 8.0 MiB' "$scratch/typescript" && problem 'a bar in spite of --progress never'
     done_test 'a bar on a terminal, which is erased at the end'
 else
     skip_test 'a bar on a terminal' 'no script'
 fi
 
-run "$MAPPROC" checksum --limit-rate 32M data
+run "$MAPPROC" checksum --limit-rate 8M data
 expect_stderr_lines 0
 start_job checksum --progress always --limit-rate $slow data
 await grep -q 'checksum \[' "$err"

@@ -5,7 +5,7 @@
 # shellcheck source=tests/job_lib.sh
 . "$(dirname "$0")/job_lib.sh"
 
-random_file data $((16 * mebibyte))
+random_file data $((8 * mebibyte))
 
 end_job() {
     kill -KILL "$pid" 2>/dev/null
@@ -40,7 +40,7 @@ expect_stdout_like() {
 
 start_job checksum --limit-rate $slow data
 await peek_is state running
-figures='[0-9.]+ % of 16.0 MiB, [0-9.]+ (B|KiB|MiB)/s(, [0-9:]+ left)?'
+figures='[0-9.]+ % of 8.0 MiB, [0-9.]+ (B|KiB|MiB)/s(, [0-9:]+ left)?'
 run "$MAPPROC" watch --once "$job"
 expect_status 0
 expect_stderr_lines 0
@@ -57,7 +57,7 @@ finish_job
 expect_status 0
 wait_watcher
 expect_status 0
-[[ $(tail -n 1 lines) =~ ^checksum\ $pid\ \'$job\':\ done,\ 16.0\ MiB\ in\ [0-9:]+,\  ]] ||
+[[ $(tail -n 1 lines) =~ ^checksum\ $pid\ \'$job\':\ done,\ 8.0\ MiB\ in\ [0-9:]+,\  ]] ||
     problem "the last line is: $(tail -n 1 lines)"
 done_test 'lines, until the job has ended well'
 
@@ -209,7 +209,7 @@ alone() {
 if is_root && unshare -m true 2>/dev/null; then
     # Starts jobs that do not end by themselves, and waits until so many are seen to run.
     begin='m=$1; trap "kill \$(jobs -p); wait" EXIT
-        slow() { "$m" "$@" --limit-rate 64K >/dev/null 2>&1; }
+        slow() { "$m" "$@" --limit-rate 32K >/dev/null 2>&1; }
         see() { until [ "$("$m" watch --once 2>/dev/null | grep -c ": running, ")" = "$1" ]
             do sleep 0.05; done; };'
     cp data copy
@@ -291,7 +291,7 @@ expect_stdout_like "checksum $pid '$job': running, [0-9.]+ %, [0-9]+ bytes"
 if [[ -n ${MAPPROC_TEST_PROGRESS_READER:-} ]]; then
     run "$MAPPROC_TEST_PROGRESS_READER" "$file"
     expect_status 0
-    expect_stdout_like "$pid checksum running ([0-9]+) 16777216 [0-9]+"
+    expect_stdout_like "$pid checksum running ([0-9]+) 8388608 [0-9]+"
     read -r _ _ _ all _ sum <"$out"
     [[ $all == "$sum" ]] || problem "workers have done $sum, all have done $all"
     : >empty
@@ -343,8 +343,8 @@ if have tmux && [[ ${MAPPROC_TEST_SCREEN:-1} == 1 ]]; then
     expect_screen "^checksum $pid '$job' +running +[0-9:]+\$"
     expect_screen "^'data'\$"
     expect_screen '^\[.*\] [0-9.]+ %$'
-    expect_screen '^[0-9.]+ [KM]iB of 16.0 MiB    0 of 1 files$'
-    expect_screen 'B/s now    [0-9.]+ [KM]?i?B/s average    limit 64.0 KiB/s'
+    expect_screen '^[0-9.]+ [KM]iB of 8.0 MiB    0 of 1 files$'
+    expect_screen 'B/s now    [0-9.]+ [KM]?i?B/s average    limit 32.0 KiB/s'
     expect_screen '^node +worker +cpu +state +bytes +rate +source +at$'
     expect_screen '^ +0 +0 +[0-9]+ +(busy|limited|idle)'
     expect_screen '^ p pause   c cancel   q quit'

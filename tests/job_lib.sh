@@ -30,7 +30,7 @@ fi
 # shellcheck disable=SC2034 # used by those that source this
 mebibyte=$((1024 * 1024))
 # shellcheck disable=SC2034
-slow=64K # bytes per second: so few that 32 MiB take more than $patience
+slow=32K # bytes per second: so few that 8 MiB take more than $patience
 job=job-$$
 file='' pid=''
 
