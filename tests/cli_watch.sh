@@ -209,7 +209,7 @@ alone() {
 if is_root && unshare -m true 2>/dev/null; then
     # Starts jobs that do not end by themselves, and waits until so many are seen to run.
     begin='m=$1; trap "kill \$(jobs -p); wait" EXIT
-        slow() { "$m" "$@" --limit-rate 32K >/dev/null 2>&1; }
+        slow() { exec "$m" "$@" --limit-rate 32K >/dev/null 2>&1; }
         see() { until [ "$("$m" watch --once 2>/dev/null | grep -c ": running, ")" = "$1" ]
             do sleep 0.05; done; };'
     cp data copy
