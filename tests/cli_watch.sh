@@ -2,50 +2,29 @@
 # SPDX-License-Identifier: MIT
 # cli_watch.sh - mapproc watch: lines, JSON, the whole screen; jobs that end, die, or are none.
 
-# With a /dev/shm of its own where that can be had: any other job of the same user would clear away
-# what dead ones leave, which is what it should do.
-if [[ -z ${MAPPROC_TEST_ALONE:-} ]] && unshare -m true 2>/dev/null; then
-    # shellcheck disable=SC2016 # for the inner shell
-    exec env MAPPROC_TEST_ALONE=1 unshare -m --propagation private \
-        bash -c 'mount -t tmpfs none /dev/shm; exec bash "$0"' "$0"
-fi
+# shellcheck source=tests/job_lib.sh
+. "$(dirname "$0")/job_lib.sh"
 
-samples=$(cd "$(dirname "$0")/../samples" && pwd)
-# shellcheck source=tests/cli_lib.sh
-. "$(dirname "$0")/cli_lib.sh"
-
-mebibyte=$((1024 * 1024))
-random_file data $((16 * mebibyte))
-job=watched-$$
-
-if [[ ! -d /dev/shm || ! -w /dev/shm ]]; then
-    printf '1..0 # SKIP no /dev/shm\n'
-    exit 0
-fi
-
-# Starts a job of the name $job in the background. Leaves its $pid and its segment's $file, when it
-# can be seen.
-start_job() {
-    local i seen=0
-    env --default-signal=INT,TERM,HUP,USR1 "$MAPPROC" "$@" --job-name "$job" </dev/null \
-        >job-out 2>job-err &
-    pid=$!
-    # Until it can be seen, and has begun; but not all of them ever do.
-    for ((i = 0; i < 200 && seen < 20; i++)); do
-        if "$MAPPROC" watch --once "$job" >job-seen 2>/dev/null; then
-            grep -q ': planning, ' job-seen || break
-            seen=$((seen + 1))
-        fi
-        sleep 0.05
-    done
-    file=$(echo /dev/shm/mapproc-"$pid"-*)
-    [[ -f $file ]] || problem 'the job cannot be seen'
-}
+random_file data $((8 * mebibyte))
 
 end_job() {
     kill -KILL "$pid" 2>/dev/null
     wait "$pid" 2>/dev/null
     rm -f "$file"
+}
+
+# start_watcher LINES ARGUMENT...: watches the job in the background, into the file lines, and waits
+# until there are so many of them. Leaves the $watcher.
+start_watcher() {
+    "$MAPPROC" watch "$job" "${@:2}" >lines &
+    watcher=$!
+    await has_lines lines "$1"
+}
+
+# Leaves the watcher's $status.
+wait_watcher() {
+    wait "$watcher"
+    status=$?
 }
 
 # Standard output matches the whole of an extended regular expression, line by line.
@@ -59,8 +38,9 @@ expect_stdout_like() {
 
 # ---- lines ----
 
-start_job checksum --limit-rate 4M data
-figures='[0-9.]+ % of 16.0 MiB, [0-9.]+ (B|KiB|MiB)/s(, [0-9]+:[0-9][0-9] left)?'
+start_job checksum --limit-rate $slow data
+await peek_is state running
+figures='[0-9.]+ % of 8.0 MiB, [0-9.]+ (B|KiB|MiB)/s(, [0-9:]+ left)?'
 run "$MAPPROC" watch --once "$job"
 expect_status 0
 expect_stderr_lines 0
@@ -68,91 +48,92 @@ expect_stdout_like "checksum $pid '$job': running, $figures"
 run "$MAPPROC" watch --once "$pid"
 expect_stdout_like "checksum $pid '$job': running, $figures"
 kill -STOP "$pid"
+await is_in_state "$pid" T
 run "$MAPPROC" watch --once "$pid"
 expect_stdout_like "checksum $pid '$job': running, stopped by a signal, $figures"
 kill -CONT "$pid"
-"$MAPPROC" watch --interval 0.1 "$job" >lines &
-watcher=$!
-sleep 0.5
-"$MAPPROC" ctl "$job" rate off
-wait "$watcher" || problem "watch ended with status $?"
-wait "$pid"
-[[ $(tail -n 1 lines) =~ ^checksum\ $pid\ \'$job\':\ done,\ 16.0\ MiB\ in\ 0:0 ]] ||
+start_watcher 4 --interval 0.1
+finish_job
+expect_status 0
+wait_watcher
+expect_status 0
+[[ $(tail -n 1 lines) =~ ^checksum\ $pid\ \'$job\':\ done,\ 8.0\ MiB\ in\ [0-9:]+,\  ]] ||
     problem "the last line is: $(tail -n 1 lines)"
-(($(wc -l <lines) > 3)) || problem "only $(wc -l <lines) lines"
 done_test 'lines, until the job has ended well'
 
-start_job checksum --limit-rate 4M data missing
-"$MAPPROC" watch "$job" --interval 0.1 >lines &
-watcher=$!
-sleep 0.3
-"$MAPPROC" ctl "$job" rate off
-wait "$watcher"
-status=$?
+start_job checksum --limit-rate $slow data missing
+start_watcher 2 --interval 0.1
+finish_job
+wait_watcher
 expect_status 1
 grep -q 'failed with exit status 1 at 100.0 %' lines || problem "$(tail -n 1 lines)"
-wait "$pid"
-start_job checksum --limit-rate 4M data
-"$MAPPROC" watch "$job" --interval 0.1 >lines &
-watcher=$!
-sleep 0.3
+start_job checksum --limit-rate $slow data
+start_watcher 2 --interval 0.1
 kill -TERM "$pid"
-wait "$watcher"
-status=$?
+wait_watcher
 expect_status 1
 grep -q 'cancelled at [0-9.]* %' lines || problem "$(tail -n 1 lines)"
-wait "$pid" 2>/dev/null
+wait_job
+expect_status 143
 done_test 'a job that fails or is cancelled'
 
 # ---- death ----
 
-start_job checksum --limit-rate 4M data
-"$MAPPROC" watch "$job" --interval 0.1 >lines &
-watcher=$!
-sleep 0.3
+# has_died_since SECONDS: that many at least, as watch tells.
+# shellcheck disable=SC2317 # run by await()
+has_died_since() {
+    run "$MAPPROC" watch "$job"
+    [[ $(<"$out") =~ \ died\ ([0-9]+)\ s\ ago\ at\ [0-9.]+\ %$ ]] && ((BASH_REMATCH[1] >= $1))
+}
+
+start_job checksum --limit-rate $slow data
+start_watcher 2 --interval 0.1
 kill -KILL "$pid"
-start=$(date +%s%N)
-wait "$watcher"
-status=$?
-elapsed=$((($(date +%s%N) - start) / 1000000))
+wait_watcher
 expect_status 3
-((elapsed < 2000)) || problem "noticed after $elapsed ms"
-grep -Eq "^checksum $pid '$job': died 0 s ago at [0-9.]+ %" lines || problem "$(tail -n 1 lines)"
+[[ $(tail -n 1 lines) =~ ^checksum\ $pid\ \'$job\':\ died\ [0-9]+\ s\ ago\ at\ [0-9.]+\ % ]] ||
+    problem "$(tail -n 1 lines)"
 wait "$pid" 2>/dev/null
-sleep 1
-run "$MAPPROC" watch "$job"
-expect_status 3
-expect_stdout_like "checksum $pid '$job': died [1-3] s ago at [0-9.]+ %"
-run "$MAPPROC" ctl "$job" pause
-expect_error 2
-[[ -f $file ]] || problem 'the segment of the dead is gone too early'
-run "$MAPPROC" watch --clean -v
-expect_status 0
-grep -qF "$file" "$err" || problem 'not told what was removed'
-[[ ! -e $file ]] || problem '--clean has left the segment of the dead'
-run "$MAPPROC" watch "$job"
-expect_error 2
-start_job checksum --limit-rate 4M data
-kill -KILL "$pid"
-wait "$pid" 2>/dev/null
-"$MAPPROC" checksum /dev/null >/dev/null
-[[ ! -e $file ]] || problem 'the next job has left the segment of the dead'
-done_test 'a job that is killed has died, and is cleared away'
+done_test 'a job that is killed has died'
+
+if is_alone; then
+    await has_died_since 1
+    expect_status 3
+    expect_stdout_like "checksum $pid '$job': died [0-9]+ s ago at [0-9.]+ %"
+    run "$MAPPROC" ctl "$job" pause
+    expect_error 2
+    [[ -f $file ]] || problem 'the segment of the dead is gone too early'
+    run "$MAPPROC" watch --clean -v
+    expect_status 0
+    grep -qF "$file" "$err" || problem 'not told what was removed'
+    [[ ! -e $file ]] || problem '--clean has left the segment of the dead'
+    run "$MAPPROC" watch "$job"
+    expect_error 2
+    start_job checksum --limit-rate $slow data
+    kill -KILL "$pid"
+    wait "$pid" 2>/dev/null
+    [[ -f $file ]] || problem 'the segment of the dead is gone by itself'
+    "$MAPPROC" checksum /dev/null >/dev/null
+    [[ ! -e $file ]] || problem 'the next job has left the segment of the dead'
+    done_test 'the dead are told, and cleared away'
+else
+    "$MAPPROC" watch --clean
+    [[ ! -e $file ]] || problem '--clean has left the segment of the dead'
+    done_test 'the dead are cleared away'
+fi
 
 # The watcher is killed, or stopped: the job does not notice.
-start_job checksum --limit-rate 16M data
-"$MAPPROC" watch "$job" --interval 0.02 >/dev/null &
-first=$!
-"$MAPPROC" watch "$job" --interval 0.02 >/dev/null &
-second=$!
-sleep 0.2
-kill -KILL "$first"
-kill -STOP "$second"
-wait "$pid"
-status=$?
+start_job checksum --limit-rate $slow data
+start_watcher 2 --interval 0.02
+kill -KILL "$watcher"
+wait "$watcher" 2>/dev/null
+start_watcher 2 --interval 0.02
+kill -STOP "$watcher"
+await is_in_state "$watcher" T
+finish_job
 expect_status 0
-expect_same_files <("$MAPPROC" checksum data) job-out
-kill -KILL "$second"
+expect_stdout_file <("$MAPPROC" checksum data)
+kill -KILL "$watcher"
 wait 2>/dev/null
 done_test 'a watcher that is killed or stopped is no matter to the job'
 
@@ -198,17 +179,16 @@ for line in sys.stdin:
 print(record["state"], record["percent"], record["exit_status"], record["current"], record["name"])
 END
 if "$MAPPROC" watch --json --help >/dev/null 2>&1; then
-    start_job checksum --limit-rate 4M data
-    "$MAPPROC" watch "$job" --json --interval 0.05 >lines &
-    watcher=$!
-    sleep 0.4
+    start_job checksum --limit-rate $slow data
+    start_watcher 4 --json --interval 0.05
     "$MAPPROC" ctl "$job" pause
     [[ $("$MAPPROC" watch --once --json "$job" | python3 schema.py) == "paused "* ]] ||
         problem 'not paused in JSON'
     "$MAPPROC" ctl "$job" resume
-    "$MAPPROC" ctl "$job" rate off
-    wait "$watcher" || problem "watch ended with status $?"
-    wait "$pid"
+    finish_job
+    expect_status 0
+    wait_watcher
+    expect_status 0
     result=$(python3 schema.py <lines 2>&1)
     [[ $result == "done 100.0 0 data $job" ]] || problem "$result" "$(tail -n 1 lines)"
     (($(wc -l <lines) > 4)) || problem "only $(wc -l <lines) objects"
@@ -219,25 +199,33 @@ fi
 
 # ---- no jobs, and several ----
 
-# With a /dev/shm of its own; in the commands, $1 is the program.
+# With a /dev/shm of its own; in the commands, $1 is the program. In vain it waits as long as others.
 # shellcheck disable=SC2317 # run by run()
-alone() { unshare -m --propagation private bash -c "mount -t tmpfs none /dev/shm; $1" _ "$MAPPROC"; }
+alone() {
+    timeout "$patience" unshare -m --propagation private \
+        bash -c "mount -t tmpfs none /dev/shm; $1" _ "$MAPPROC"
+}
 # shellcheck disable=SC2016 # what is in single quotes is for the inner shell
 if is_root && unshare -m true 2>/dev/null; then
+    # Starts jobs that do not end by themselves, and waits until so many are seen to run.
+    begin='m=$1; trap "kill \$(jobs -p); wait" EXIT
+        slow() { exec "$m" "$@" --limit-rate 32K >/dev/null 2>&1; }
+        see() { until [ "$("$m" watch --once 2>/dev/null | grep -c ": running, ")" = "$1" ]
+            do sleep 0.05; done; };'
+    cp data copy
     run alone '"$1" watch'
     expect_error 2
     expect_stderr 'no job is running'
-    run alone '"$1" checksum --limit-rate 1M data >/dev/null 2>&1 & sleep 0.5; "$1" watch --once; kill $!; wait'
-    expect_stdout_like 'checksum [0-9]+: running, .*'
-    run alone '"$1" checksum --limit-rate 1M data >/dev/null 2>&1 & one=$!
-        "$1" compare --limit-rate 1M data job-out --job-name b >/dev/null 2>&1 &
-        "$1" checksum --limit-rate 1M - <data >/dev/null 2>&1 & two=$!
-        sleep 0.5; "$1" watch; kill $one $two; wait'
+    run alone "$begin"'slow checksum data & see 1; "$m" watch --once'
     expect_status 0
-    (($(wc -l <"$out") >= 2)) || problem "no table: $(cat "$out")"
-    run alone '"$1" checksum --limit-rate 1M --job-name x data >/dev/null 2>&1 & one=$!
-        "$1" checksum --limit-rate 1M --job-name x data >/dev/null 2>&1 & two=$!
-        sleep 0.5; "$1" ctl x pause; status=$?; kill $one $two; wait; exit $status'
+    expect_stdout_like 'checksum [0-9]+: running, .*'
+    run alone "$begin"'slow checksum data & slow compare data copy --job-name b &
+        slow checksum data data & see 3; "$m" watch'
+    expect_status 0
+    expect_stdout_like "(checksum|compare) [0-9]+( 'b')?: running, .*"
+    (($(wc -l <"$out") == 3)) || problem "no table: $(cat "$out")"
+    run alone "$begin"'slow checksum data --job-name x & slow checksum data --job-name x & see 2
+        "$m" ctl x pause'
     expect_error 2
     expect_stderr 'is the name of several jobs'
     done_test 'no job, the only job, a table of all'
@@ -247,7 +235,7 @@ fi
 
 # ---- what is no segment ----
 
-if is_root && unshare -m true 2>/dev/null; then
+if is_root && is_alone; then
     name=/dev/shm/mapproc-123-0123456789abcdef
     for what in "head -c 5000 /dev/urandom >$name" "head -c 10 /dev/zero >$name; printf M | dd of=$name conv=notrunc" \
         ": >$name" "ln -s /etc/passwd $name" "mkfifo $name" "mkdir $name"; do
@@ -264,7 +252,7 @@ if is_root && unshare -m true 2>/dev/null; then
     # As another user: neither seen nor obeyed nor removed.
     cp "$MAPPROC" ../mapproc
     chmod 755 ../mapproc
-    start_job checksum --limit-rate 4M data
+    start_job checksum --limit-rate $slow data
     # shellcheck disable=SC2317 # run by run()
     as_nobody() { setpriv --reuid=65534 --regid=65534 --clear-groups "$scratch/mapproc" "$@"; }
     run as_nobody ctl "$job" cancel
@@ -295,14 +283,15 @@ done_test 'what makes no sense is refused'
 
 # ---- readers of other kinds ----
 
-start_job checksum --limit-rate 4M data
+start_job checksum --limit-rate $slow data
+await peek_is state running
 run python3 "$samples/watch.py" "$file"
 expect_status 0
 expect_stdout_like "checksum $pid '$job': running, [0-9.]+ %, [0-9]+ bytes"
 if [[ -n ${MAPPROC_TEST_PROGRESS_READER:-} ]]; then
     run "$MAPPROC_TEST_PROGRESS_READER" "$file"
     expect_status 0
-    expect_stdout_like "$pid checksum running ([0-9]+) 16777216 [0-9]+"
+    expect_stdout_like "$pid checksum running ([0-9]+) 8388608 [0-9]+"
     read -r _ _ _ all _ sum <"$out"
     [[ $all == "$sum" ]] || problem "workers have done $sum, all have done $all"
     : >empty
@@ -311,8 +300,10 @@ if [[ -n ${MAPPROC_TEST_PROGRESS_READER:-} ]]; then
 fi
 kill -KILL "$pid"
 wait "$pid" 2>/dev/null
-run python3 "$samples/watch.py" "$file"
-expect_stdout_like "checksum $pid '$job': dead, was running, [0-9.]+ %, [0-9]+ bytes"
+if is_alone; then
+    run python3 "$samples/watch.py" "$file"
+    expect_stdout_like "checksum $pid '$job': dead, was running, [0-9.]+ %, [0-9]+ bytes"
+fi
 run python3 "$samples/watch.py" data
 expect_status 1
 end_job
@@ -320,75 +311,77 @@ done_test 'the samples in C and Python read a running job'
 
 # ---- the whole screen ----
 
-screen() { tmux -L "$job" capture-pane -p -J | sed 's/ *$//'; }
+unset TMUX
+screens=0
+in_tmux() { tmux -L "$job-$screens" "$@"; }
+screen() { in_tmux capture-pane -p -J | sed 's/ *$//'; }
+
+# shellcheck disable=SC2317 # run by await()
+screen_has() {
+    screen >shown
+    grep -Eq -e "$1" shown
+}
 
 # Waits until the screen has what the regular expression says.
 expect_screen() {
-    local i
-    for ((i = 0; i < 60; i++)); do
-        screen >shown
-        grep -Eq -e "$1" shown && return
-        sleep 0.05
-    done
+    await screen_has "$1" && return
     mapfile -t shown < <(cat -v shown)
     problem "the screen does not show $1:" "${shown[@]}"
 }
 
+# Each in a server of its own: one that was killed takes a while to go.
 start_screen() { # WIDTH HEIGHT LOCALE TERM
-    tmux -L "$job" -f /dev/null new-session -d -x "$1" -y "$2" \
-        "env LC_ALL=$3 TERM=$4 $MAPPROC watch $job; echo status \$?; sleep 60"
+    screens=$((screens + 1))
+    at_exit "tmux -L $job-$screens kill-server"
+    in_tmux -f /dev/null new-session -d -x "$1" -y "$2" \
+        "env LC_ALL=$3 TERM=$4 $MAPPROC watch $job; echo status \$?; exec sleep 10000"
 }
 
 if have tmux && [[ ${MAPPROC_TEST_SCREEN:-1} == 1 ]]; then
-    at_exit "tmux -L $job kill-server"
-    start_job checksum --limit-rate 2M data
+    start_job checksum --limit-rate $slow data
     start_screen 80 24 C.UTF-8 screen
-    expect_screen "^checksum $pid '$job' +running +0:0[0-9]\$"
+    expect_screen "^checksum $pid '$job' +running +[0-9:]+\$"
     expect_screen "^'data'\$"
     expect_screen '^\[.*\] [0-9.]+ %$'
-    expect_screen '^[0-9.]+ MiB of 16.0 MiB    0 of 1 files$'
-    expect_screen 'MiB/s now    [0-9.]+ MiB/s average    limit 2.0 MiB/s'
+    expect_screen '^[0-9.]+ [KM]iB of 8.0 MiB    0 of 1 files$'
+    expect_screen 'B/s now    [0-9.]+ [KM]?i?B/s average    limit 32.0 KiB/s'
     expect_screen '^node +worker +cpu +state +bytes +rate +source +at$'
     expect_screen '^ +0 +0 +[0-9]+ +(busy|limited|idle)'
     expect_screen '^ p pause   c cancel   q quit'
     (($(screen | wc -l) == 24)) || problem 'not 24 lines'
-    tmux -L "$job" send-keys p
+    in_tmux send-keys p
     expect_screen ' paused '
     expect_screen '^ p resume'
-    tmux -L "$job" send-keys p
+    in_tmux send-keys p
     expect_screen ' running '
-    tmux -L "$job" send-keys c
+    in_tmux send-keys c
     expect_screen 'Cancel this job\?'
-    tmux -L "$job" resize-window -x 200 -y 50
+    in_tmux resize-window -x 200 -y 50
     expect_screen "^checksum $pid '$job' {100,}running"
     expect_screen 'Cancel this job\?'
-    tmux -L "$job" send-keys n
+    in_tmux send-keys n
     expect_screen '^ p pause   c cancel   q quit'
-    tmux -L "$job" send-keys q
+    in_tmux send-keys q
     expect_screen '^status 0'
-    tmux -L "$job" kill-server
     # Without UTF-8 and on a terminal that can do next to nothing; and so small.
     start_screen 40 10 C vt100
     expect_screen '^\[#* +\] [0-9.]+ %'
-    tmux -L "$job" send-keys c
+    in_tmux send-keys c
     expect_screen 'Cancel this job\?'
-    tmux -L "$job" send-keys y
+    in_tmux send-keys y
     expect_screen 'cancelled at [0-9.]+ %'
     expect_screen '^status 1'
-    wait "$pid"
-    status=$?
+    wait_job
     expect_status 3
-    tmux -L "$job" kill-server
     done_test 'the whole screen: figures, keys, sizes'
 
-    start_job checksum --limit-rate 2M data
+    start_job checksum --limit-rate $slow data
     start_screen 80 24 C.UTF-8 screen
     expect_screen ' running '
     kill -KILL "$pid"
-    expect_screen 'died [0-9] s ago at'
+    expect_screen 'died [0-9]+ s ago at'
     expect_screen '^status 3'
     end_job
-    tmux -L "$job" kill-server
     done_test 'and the end of a job that is killed'
 else
     skip_test 'the whole screen' 'no tmux, or built without ncurses'

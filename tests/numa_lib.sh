@@ -48,14 +48,13 @@ expect_within() {
     problem "$1: '$2', expected $3 to $4"
 }
 
-# wait_until COMMAND...: false if it is not so after 20 seconds.
+# wait_until COMMAND...: false if it is not so after five minutes.
 wait_until() {
-    local tries
-    for ((tries = 0; tries < 200; tries++)); do
-        "$@" && return
+    local end=$((SECONDS + 300))
+    until "$@"; do
+        ((SECONDS < end)) || return 1
         sleep 0.1
     done
-    return 1
 }
 
 # No file is in the page cache any more.
@@ -87,7 +86,16 @@ start_job() {
 }
 
 is_waiting() {
-    [[ -s $out ]] && is_asleep && sleep 0.2 && is_asleep
+    [[ -s $out ]] && have_all_entered && is_asleep && sleep 0.2 && is_asleep
+}
+
+# Whether all threads but the first and the one that publishes are workers that have gone to their
+# node, and at most one of them, which reads the FIFO, has something to do.
+have_all_entered() {
+    local tasks=(/proc/"$pid"/task/*)
+    "$MAPPROC" watch --once --json "$pid" 2>/dev/null | jq -e --argjson tasks ${#tasks[@]} '
+        (.workers | length) == $tasks - 2 and
+        (.workers | map(select(.state != "idle")) | length) <= 1' >/dev/null
 }
 
 is_asleep() {

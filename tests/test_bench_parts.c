@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 
 #include "bench/bench.h"
 #include "bench/file_cache.h"
@@ -385,11 +386,26 @@ static void a_file_that_is_cut_is_an_error_in_every_way(void **state)
     assert_int_equal(mapproc_bench_check_file("/dev/null", &error), MAPPROC_REFUSED);
 }
 
+/* Keeps all of the file in the page cache as long as it lives, if the kernel lets us: it may take
+ * back what nobody uses at any time. */
+static void *lock_file(const struct mapproc_source *source, size_t size)
+{
+    void *locked = mmap(NULL, size, PROT_READ, MAP_SHARED, source->fd, 0);
+
+    /* The call itself: sanitizers make a function of that name that does nothing. */
+    if (locked != MAP_FAILED && syscall(SYS_mlock, locked, size) == 0)
+        return locked;
+    if (locked != MAP_FAILED)
+        (void)munmap(locked, size);
+    return NULL;
+}
+
 static void a_dropped_file_is_not_in_the_cache(void **state)
 {
-    enum { SIZE = 8 * MIB };
+    enum { SIZE = 4 * MIB };
     struct mapproc_source source;
     struct mapproc_error error;
+    void *locked;
     const char *why;
     double part;
 
@@ -399,15 +415,20 @@ static void a_dropped_file_is_not_in_the_cache(void **state)
         mapproc_source_close(&source);
         skip_because("the kernel does not tell what is cached");
     }
-    assert_true(part == 1);
+    locked = lock_file(&source, SIZE);
+    if (locked != NULL) {
+        assert_true(mapproc_file_cache_part(&source, SIZE, &part));
+        assert_true(part == 1);
+        (void)munmap(locked, SIZE);
+    } else {
+        print_message("skipped: %s: what is in the cache cannot be kept there\n", __func__);
+    }
     why = mapproc_file_cache_drop(&source, SIZE);
     assert_true(mapproc_file_cache_part(&source, SIZE, &part));
-    if (why != NULL) {
-        assert_true(part > 0);
+    if (why != NULL)
         print_message("skipped: %s: %s\n", __func__, why);
-    } else {
+    else
         assert_true(part <= 0.01);
-    }
     mapproc_source_close(&source);
 }
 

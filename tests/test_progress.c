@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_progress.c - estimates, limits, pauses, and what a run tells about itself. */
+/* test_progress.c - estimates, and what a run tells about itself. */
 #include "cmocka_all.h"
 
 #include <pthread.h>
@@ -114,151 +114,6 @@ static void test_estimate_of_nonsense(void **state)
     }
 }
 
-/* ---- the limiter ---- */
-
-struct crowd {
-    struct mapproc_limiter limiter;
-    atomic_bool stopping;
-    _Atomic uint64_t done;
-    uint64_t step;
-};
-
-static void *work(void *argument)
-{
-    struct crowd *crowd = argument;
-
-    while (!atomic_load(&crowd->stopping)) {
-        if (mapproc_limiter_step(&crowd->limiter) != 0)
-            mapproc_limiter_wait(&crowd->limiter, crowd->step, &crowd->stopping, NULL);
-        (void)atomic_fetch_add(&crowd->done, crowd->step);
-    }
-    return NULL;
-}
-
-static void sleep_ms(unsigned ms)
-{
-    const struct timespec time = {.tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000};
-
-    (void)nanosleep(&time, NULL);
-}
-
-enum { CROWD = 4 };
-
-static void start_crowd(struct crowd *crowd, pthread_t *threads, uint64_t rate, uint64_t step)
-{
-    mapproc_limiter_init(&crowd->limiter);
-    mapproc_limiter_set_rate(&crowd->limiter, rate);
-    atomic_init(&crowd->stopping, false);
-    atomic_init(&crowd->done, 0);
-    crowd->step = step;
-    for (int i = 0; i < CROWD; i++)
-        assert_int_equal(pthread_create(&threads[i], NULL, work, crowd), 0);
-}
-
-static void stop_crowd(struct crowd *crowd, const pthread_t *threads)
-{
-    atomic_store(&crowd->stopping, true);
-    mapproc_limiter_wake(&crowd->limiter);
-    for (int i = 0; i < CROWD; i++)
-        (void)pthread_join(threads[i], NULL);
-    mapproc_limiter_destroy(&crowd->limiter);
-}
-
-/* Bytes per second that the crowd does from now on. */
-static double measure(struct crowd *crowd, unsigned ms)
-{
-    uint64_t start = mapproc_process_clock(), before = atomic_load(&crowd->done);
-
-    sleep_ms(ms);
-    return (double)(atomic_load(&crowd->done) - before) /
-           ((double)(mapproc_process_clock() - start) / 1e9);
-}
-
-/* Never faster, whatever the machine does meanwhile; a machine that is busy may be slower. */
-static void test_limiter_keeps_the_rate(void **state)
-{
-    static struct crowd crowd;
-    pthread_t threads[CROWD];
-    const double rate = 50 * MEBIBYTE;
-    double found;
-
-    (void)state;
-    start_crowd(&crowd, threads, 50 * MEBIBYTE, 256 << 10);
-    sleep_ms(200);
-    found = measure(&crowd, 1000);
-    print_message("%.3f of the rate\n", found / rate);
-    assert_true(found < 1.1 * rate);
-    assert_true(found > 0.1 * rate);
-    stop_crowd(&crowd, threads);
-}
-
-static void test_limiter_takes_another_rate_at_once(void **state)
-{
-    static struct crowd crowd;
-    pthread_t threads[CROWD];
-    double found;
-
-    (void)state;
-    /* Each step would take a second and more. */
-    start_crowd(&crowd, threads, 1024, 4096);
-    sleep_ms(100);
-    mapproc_limiter_set_rate(&crowd.limiter, 10 * MEBIBYTE);
-    sleep_ms(100);
-    found = measure(&crowd, 500);
-    assert_true(found > 0.5 * MEBIBYTE && found < 11.5 * MEBIBYTE);
-    stop_crowd(&crowd, threads);
-}
-
-static void test_limiter_pauses(void **state)
-{
-    static struct crowd crowd;
-    pthread_t threads[CROWD];
-    uint64_t rate, paused_ns, before;
-    bool paused;
-
-    (void)state;
-    start_crowd(&crowd, threads, 20 * MEBIBYTE, 64 << 10);
-    sleep_ms(50);
-    mapproc_limiter_pause(&crowd.limiter, true);
-    sleep_ms(50); /* steps that were under way */
-    before = atomic_load(&crowd.done);
-    sleep_ms(300);
-    assert_true(atomic_load(&crowd.done) == before);
-    mapproc_limiter_look(&crowd.limiter, &paused, &rate, &paused_ns);
-    assert_true(paused);
-    assert_true(paused_ns >= 300 * 1000000u);
-    mapproc_limiter_pause(&crowd.limiter, false);
-    /* The time of the pause is not made up for. */
-    assert_true(measure(&crowd, 500) < 1.3 * 20 * MEBIBYTE);
-    assert_true(atomic_load(&crowd.done) > before);
-    /* A pause ends with the run. */
-    mapproc_limiter_pause(&crowd.limiter, true);
-    stop_crowd(&crowd, threads);
-}
-
-static void test_limiter_clamps(void **state)
-{
-    struct mapproc_limiter limiter;
-    atomic_bool stopping = true;
-    uint64_t rate, paused_ns;
-    bool paused;
-
-    (void)state;
-    mapproc_limiter_init(&limiter);
-    mapproc_limiter_set_rate(&limiter, 1);
-    mapproc_limiter_look(&limiter, &paused, &rate, &paused_ns);
-    assert_int_equal(rate, MAPPROC_LIMIT_RATE_MIN);
-    mapproc_limiter_set_rate(&limiter, UINT64_MAX);
-    mapproc_limiter_look(&limiter, &paused, &rate, &paused_ns);
-    assert_int_equal(rate, MAPPROC_LIMIT_RATE_MAX);
-    /* Absurd amounts neither overflow nor wait, because of stopping. */
-    for (int i = 0; i < 4; i++)
-        mapproc_limiter_wait(&limiter, UINT64_MAX / 3, &stopping, NULL);
-    mapproc_limiter_set_rate(&limiter, 0);
-    assert_int_equal(mapproc_limiter_step(&limiter), 0);
-    mapproc_limiter_destroy(&limiter);
-}
-
 /* ---- runs ---- */
 
 /* What the ticks of a run have shown. */
@@ -371,40 +226,60 @@ static void test_failed_sources_leave_nothing_to_do(void **state)
     assert_int_equal(ticks.wrong, 0);
 }
 
+/* A file that is cut once the run has done something of it. */
+struct cut {
+    char path[SCRATCH_PATH_MAX];
+    struct mapproc_progress *progress;
+    bool good;
+};
+
+enum { PATIENCE = 200 * 1000 /* ms, of something that never comes */ };
+
 static void *cut_file(void *argument)
 {
-    sleep_ms(300);
-    assert_int_equal(truncate(argument, MEBIBYTE), 0);
+    struct cut *cut = argument;
+    struct mapproc_progress_snapshot snapshot = {.done_bytes = 0};
+    const struct timespec pause = {.tv_nsec = 1000000};
+
+    for (int ms = 0; ms < PATIENCE && snapshot.done_bytes == 0; ms++) {
+        (void)nanosleep(&pause, NULL);
+        mapproc_progress_look(cut->progress, &snapshot);
+    }
+    cut->good = snapshot.done_bytes > 0 && truncate(cut->path, MEBIBYTE) == 0;
+    mapproc_limiter_set_rate(mapproc_progress_limiter(cut->progress), 0);
     return NULL;
 }
 
 static void test_a_file_that_is_cut_meanwhile(void **state)
 {
-    char path[SCRATCH_PATH_MAX];
-    const char *paths[] = {path};
+    struct cut cut = {.good = false};
+    const char *paths[] = {cut.path};
     struct mapproc_options options = {.threads = 2, .io = MAPPROC_IO_MMAP};
     struct ticks ticks = {.wrong = 0};
-    struct mapproc_progress *progress = start(&ticks, &options, 10 * MEBIBYTE);
+    struct mapproc_progress *progress = start(&ticks, &options, MAPPROC_LIMIT_RATE_MIN);
     struct mapproc_progress_snapshot snapshot;
     struct mapproc_error error;
     pthread_t thread;
 
     (void)state;
-    scratch_path(&scratch, "cut", path);
-    assert_true(scratch_write(path, NULL, 0));
-    assert_int_equal(truncate(path, 16 * MEBIBYTE + 3), 0);
+    scratch_path(&scratch, "cut", cut.path);
+    assert_true(scratch_write(cut.path, NULL, 0));
+    assert_int_equal(truncate(cut.path, 16 * MEBIBYTE + 3), 0);
     /* Holes would not be read: every page is to have something. */
     {
-        int fd = open(path, O_WRONLY);
+        int fd = open(cut.path, O_WRONLY);
 
         for (off_t at = 0; at < 16 * MEBIBYTE; at += 4096)
             assert_int_equal(pwrite(fd, "x", 1, at), 1);
         (void)close(fd);
     }
-    assert_int_equal(pthread_create(&thread, NULL, cut_file, path), 0);
+    /* At this rate it would take hours, until it is cut. */
+    cut.progress = progress;
+    assert_int_equal(pthread_create(&thread, NULL, cut_file, &cut), 0);
     assert_int_equal(mapproc_checksum_files(paths, 1, NULL, &options, ignore_report, NULL, &error),
                      MAPPROC_OK);
     (void)pthread_join(thread, NULL);
+    assert_true(cut.good);
     mapproc_progress_look(progress, &snapshot);
     assert_true(snapshot.done_bytes < 16 * MEBIBYTE);
     assert_int_equal(snapshot.total_bytes, snapshot.done_bytes);
@@ -457,10 +332,6 @@ int main(void)
         cmocka_unit_test(test_estimate_of_a_job_that_stands_still),
         cmocka_unit_test(test_estimate_leaves_pauses_out),
         cmocka_unit_test(test_estimate_of_nonsense),
-        cmocka_unit_test(test_limiter_keeps_the_rate),
-        cmocka_unit_test(test_limiter_takes_another_rate_at_once),
-        cmocka_unit_test(test_limiter_pauses),
-        cmocka_unit_test(test_limiter_clamps),
         cmocka_unit_test(test_ends_at_all_of_it),
         cmocka_unit_test(test_failed_sources_leave_nothing_to_do),
         cmocka_unit_test(test_a_file_that_is_cut_meanwhile),

@@ -16,6 +16,8 @@
 #include "scratch_file.h"
 #include "segment_image.h"
 
+#define HOUR (UINT64_C(3600) * 1000000000) /* ns */
+
 static struct scratch_directory scratch;
 
 static void create(struct mapproc_segment *segment, const char *name)
@@ -70,6 +72,7 @@ static void what_is_written_is_read(void **state)
     assert_int_equal(view.snapshot.number, 0);
     for (uint64_t n = 1; n < 10; n++) {
         fill_image(&image, n * 1000);
+        image.snapshot.updated_ns += HOUR; /* however long it takes to come to the reading */
         assert_true(mapproc_segment_publish(&segment, &image.snapshot));
         assert_int_equal(mapproc_segment_read(&reader, &view, &error), MAPPROC_OK);
         assert_int_equal(view.snapshot.number, n);
@@ -79,6 +82,10 @@ static void what_is_written_is_read(void **state)
         assert_false(view.ended);
         assert_false(view.silent);
     }
+    image.snapshot.updated_ns = 1;
+    assert_true(mapproc_segment_publish(&segment, &image.snapshot));
+    assert_int_equal(mapproc_segment_read(&reader, &view, &error), MAPPROC_OK);
+    assert_true(view.silent);
     image.snapshot.state = MAPPROC_PROGRESS_DONE;
     assert_true(mapproc_segment_publish(&segment, &image.snapshot));
     mapproc_segment_remove(&segment);
@@ -137,12 +144,13 @@ static void a_damaged_segment_is_mended(void **state)
     struct mapproc_segment segment;
     struct mapproc_segment_reader reader;
     struct mapproc_segment_view view = {.workers = NULL};
-    struct mapproc_progress_control control;
+    struct mapproc_progress_control control = {.limit_rate = 5};
     struct mapproc_error error;
     struct image image;
 
     (void)state;
     create(&segment, NULL);
+    assert_true(mapproc_segment_write_control(&segment, &control));
     fill_image(&image, 1);
     assert_true(mapproc_segment_publish(&segment, &image.snapshot));
     assert_int_equal(open_it(&reader, &segment, &error), MAPPROC_OK);
@@ -154,6 +162,10 @@ static void a_damaged_segment_is_mended(void **state)
     assert_true(mapproc_segment_publish(&segment, &image.snapshot));
     assert_int_equal(mapproc_segment_read(&reader, &view, &error), MAPPROC_OK);
     assert_true(image_agrees(&view.snapshot, view.workers));
+    /* The zeros that were there in between are no wish for a rate without a limit. */
+    memset(&control, 0, sizeof(control));
+    assert_true(mapproc_segment_read_control(&segment, &control));
+    assert_int_equal(control.limit_rate, 5);
 
     assert_int_equal(pwrite(reader.fd, "garbage", 7, 3), 7);
     assert_false(mapproc_segment_read_control(&segment, &control));

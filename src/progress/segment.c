@@ -163,6 +163,13 @@ static bool is_whole(const struct mapproc_segment *segment)
            memcmp(&now, &segment->header, sizeof(now)) == 0;
 }
 
+/* Makes it valid again, once all of it is. */
+static bool mend(struct mapproc_segment *segment)
+{
+    return posix_fallocate(segment->fd, 0, (off_t)segment->header.segment_size) == 0 &&
+           mapproc_segment_write_control(segment, &segment->control) && write_header(segment);
+}
+
 bool mapproc_segment_publish(struct mapproc_segment *segment,
                              struct mapproc_progress_snapshot *snapshot)
 {
@@ -172,9 +179,7 @@ bool mapproc_segment_publish(struct mapproc_segment *segment,
         return true;
     if (snapshot->worker_count > segment->header.worker_capacity)
         snapshot->worker_count = segment->header.worker_capacity;
-    if (!is_whole(segment) &&
-        (posix_fallocate(segment->fd, 0, (off_t)segment->header.segment_size) != 0 ||
-         !write_header(segment)))
+    if (!is_whole(segment) && !mend(segment))
         return false;
     snapshot->number = number;
     if (!write_at(segment, snapshot, mapproc_segment_snapshot_size(snapshot->worker_count),
@@ -189,16 +194,20 @@ bool mapproc_segment_publish(struct mapproc_segment *segment,
     return true;
 }
 
-bool mapproc_segment_read_control(const struct mapproc_segment *segment,
+bool mapproc_segment_read_control(struct mapproc_segment *segment,
                                   struct mapproc_progress_control *control)
 {
-    return is_whole(segment) && pread(segment->fd, control, sizeof(*control), CONTROL_OFFSET) ==
-                                    (ssize_t)sizeof(*control);
+    if (!is_whole(segment) ||
+        pread(segment->fd, control, sizeof(*control), CONTROL_OFFSET) != (ssize_t)sizeof(*control))
+        return false;
+    segment->control = *control;
+    return true;
 }
 
-bool mapproc_segment_write_control(const struct mapproc_segment *segment,
+bool mapproc_segment_write_control(struct mapproc_segment *segment,
                                    const struct mapproc_progress_control *control)
 {
+    segment->control = *control;
     return write_at(segment, control, sizeof(*control), CONTROL_OFFSET);
 }
 

@@ -24,7 +24,8 @@ struct mapproc_segment {
     char path[MAPPROC_SEGMENT_PATH_MAX];
     uint64_t device, inode;
     struct mapproc_progress_header header;
-    uint64_t number; /* of the latest snapshot */
+    struct mapproc_progress_control control; /* as it was last read or written */
+    uint64_t number;                         /* of the latest snapshot */
     atomic_bool abandoned;
 };
 
@@ -41,18 +42,19 @@ int mapproc_segment_create(struct mapproc_segment *segment, const char *director
 
 /*
  * Publishes a snapshot, which is followed in memory by its snapshot->worker_count workers, after
- * setting its number. A segment that somebody has damaged is mended on the way. False if that
- * failed; it may work the next time.
+ * setting its number. A segment that somebody has damaged is mended on the way, and its control is
+ * again what it was when it was last read or written: zeros where the file was cut are no wishes.
+ * False if that failed; it may work the next time.
  */
 bool mapproc_segment_publish(struct mapproc_segment *segment,
                              struct mapproc_progress_snapshot *snapshot);
 
 /* Reads what the job should do. False if the segment is damaged. */
-bool mapproc_segment_read_control(const struct mapproc_segment *segment,
+bool mapproc_segment_read_control(struct mapproc_segment *segment,
                                   struct mapproc_progress_control *control);
 
 /* Writes it: what holds until somebody wishes otherwise. */
-bool mapproc_segment_write_control(const struct mapproc_segment *segment,
+bool mapproc_segment_write_control(struct mapproc_segment *segment,
                                    const struct mapproc_progress_control *control);
 
 /* Removes its name, unless that is another file's by now, and closes it. */
