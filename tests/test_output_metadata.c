@@ -164,24 +164,35 @@ static bool can_have_attributes(void)
     return setxattr("probe", "user.probe", "x", 1, 0) == 0;
 }
 
+/* Gives a file an attribute. False without room, of which ext4 with blocks of 1 KiB has little. */
+static bool give(const char *path, const char *name, const void *value, size_t size)
+{
+    if (setxattr(path, name, value, size, 0) == 0)
+        return true;
+    if (errno != ENOSPC)
+        fail_msg("%s: %s", name, strerror(errno));
+    return false;
+}
+
 static void attributes_are_kept(void **state)
 {
     static char large[4000], got[sizeof(large)];
     char name[64];
+    bool room;
 
     (void)state;
     if (!can_have_attributes())
         skip_because("this file system has no user attributes");
     put("in", 0444); /* attributes come before the permissions */
     memset(large, 'l', sizeof(large));
-    if (setxattr("in", "user.large", large, 1500, 0) != 0)
-        fail_msg("a large attribute: %s", strerror(errno));
-    assert_int_equal(setxattr("in", "user.empty", "", 0, 0), 0);
-    assert_int_equal(setxattr("in", "user.binary", "a\0b\n", 4, 0), 0);
+    room = give("in", "user.large", large, 1500) && give("in", "user.empty", "", 0) &&
+           give("in", "user.binary", "a\0b\n", 4);
     for (int i = 0; i < 20; i++) {
         (void)snprintf(name, sizeof(name), "user.number %d", i);
-        assert_int_equal(setxattr("in", name, name, strlen(name), 0), 0);
+        room = room && give("in", name, name, strlen(name));
     }
+    if (!room)
+        skip_because("this file system has no room for so many attributes");
     assert_int_equal(copy(), MAPPROC_OK);
     assert_string_equal(notes, "");
     assert_int_equal(getxattr("out", "user.large", got, sizeof(got)), 1500);
