@@ -166,6 +166,21 @@ finish_tests() {
     exit $((failures > 0))
 }
 
+# Seconds after which what is waited for counts as never coming: no machine is as slow as that.
+patience=300
+
+# Waits until a command succeeds. Facts are waited for, never a time that should do.
+await() {
+    local end=$((SECONDS + patience))
+    until "$@"; do
+        if ((SECONDS >= end)); then
+            problem "waited in vain: $*"
+            return 1
+        fi
+        sleep 0.02
+    done
+}
+
 have() { command -v "$1" >/dev/null 2>&1; }
 
 is_root() { [[ $(id -u) == 0 ]]; }

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+#include "file_time.h"
 #include "input/fault_guard.h"
 #include "input/mapping.h"
 #include "input/source.h"
@@ -31,12 +32,6 @@ static void write_file(const char *name, char byte, size_t size)
     memset(data, byte, size + 1);
     assert_true(scratch_write(name, data, size));
     free(data);
-}
-
-/* The clock that stamps files may be coarser than two writes are apart. */
-static void let_time_pass(void)
-{
-    assert_int_equal(usleep(20000), 0);
 }
 
 /* ---- the guard ---- */
@@ -245,7 +240,7 @@ static void every_change_is_noticed(void **state)
 
     (void)state;
     write_file(path, 'a', SIZE);
-    let_time_pass();
+    let_file_time_pass(scratch.path);
     open_source(&source);
     assert_int_equal(truncate(path, SIZE - 1), 0);
     expect_changed(&source, "cut from 65536 to 65535 bytes");
@@ -255,12 +250,12 @@ static void every_change_is_noticed(void **state)
     expect_changed(&source, "grew from 65535 to 65536 bytes");
 
     open_source(&source);
-    let_time_pass();
+    let_file_time_pass(scratch.path);
     write_file(path, 'b', SIZE);
     expect_changed(&source, "modification time");
 
     open_source(&source);
-    let_time_pass();
+    let_file_time_pass(scratch.path);
     assert_int_equal(chmod(path, 0640), 0);
     expect_changed(&source, "status change time");
 
@@ -283,7 +278,7 @@ static void reading_does_not_count_as_change(void **state)
     write_file(path, 'a', SIZE);
     open_source(&source);
     assert_int_equal(mapproc_source_read_at(&source, 0, data, SIZE, NULL), MAPPROC_OK);
-    let_time_pass();
+    let_file_time_pass(scratch.path);
     assert_int_equal(mapproc_source_check_unchanged(&source, NULL), MAPPROC_OK);
     mapproc_source_close(&source);
 }

@@ -358,6 +358,7 @@ struct watched {
     atomic_uint inside;
     uint64_t done, total;
     struct mapproc_cancel *cancel;
+    atomic_bool cancelled;
 };
 
 static void watch(void *user, uint64_t done, uint64_t total)
@@ -371,6 +372,7 @@ static void watch(void *user, uint64_t done, uint64_t total)
     watched->total = total;
     if (watched->cancel != NULL)
         mapproc_cancel_request(watched->cancel);
+    atomic_store(&watched->cancelled, true);
     atomic_fetch_sub(&watched->inside, 1);
 }
 
@@ -388,18 +390,22 @@ static void a_job_can_be_watched(void **state)
     assert_true(watched.total == SIZE);
 }
 
-/* 2442 chunks, so it takes long enough for somebody to look. */
-static int take_time(void *user, const struct mapproc_chunk_view *chunk)
+/* Does not go on before the watcher has been there, and then, in 2442 chunks, leaves a minute for
+ * his word to come round. */
+static int wait_for_watcher(void *user, const struct mapproc_chunk_view *chunk)
 {
-    (void)user;
+    struct watched *watched = user;
+
     (void)chunk;
-    (void)usleep(1000);
+    while (!atomic_load(&watched->cancelled))
+        (void)usleep(1000);
+    (void)usleep(25000);
     return 0;
 }
 
 static void whoever_watches_can_end_it(void **state)
 {
-    const struct mapproc_chunk_job job = {.process = take_time};
+    const struct mapproc_chunk_job job = {.process = wait_for_watcher};
     struct watched watched = {.cancel = mapproc_cancel_create()};
     const struct mapproc_options options = {.threads = 1,
                                             .chunk_size = 1024,

@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <sys/xattr.h>
 
+#include "file_time.h"
 #include "input/source.h"
 #include "input/source_removal.h"
 #include "output/atomic_file.h"
@@ -56,6 +57,7 @@ static struct stat status_of(const char *path)
 
 static void put(const char *path, mode_t mode)
 {
+    (void)unlink(path); /* which may be one that only root can write to */
     assert_true(scratch_write(path, "content", 7));
     assert_int_equal(chmod(path, mode), 0);
 }
@@ -163,24 +165,36 @@ static bool can_have_attributes(void)
     return setxattr("probe", "user.probe", "x", 1, 0) == 0;
 }
 
+/* Gives a file an attribute. False without room, of which ext4 with blocks of 1 KiB has little. */
+static bool give(const char *path, const char *name, const void *value, size_t size)
+{
+    if (setxattr(path, name, value, size, 0) == 0)
+        return true;
+    if (errno != ENOSPC)
+        fail_msg("%s: %s", name, strerror(errno));
+    return false;
+}
+
 static void attributes_are_kept(void **state)
 {
     static char large[4000], got[sizeof(large)];
     char name[64];
+    bool room;
 
     (void)state;
     if (!can_have_attributes())
         skip_because("this file system has no user attributes");
-    put("in", 0444); /* attributes come before the permissions */
+    put("in", 0600);
     memset(large, 'l', sizeof(large));
-    if (setxattr("in", "user.large", large, 1500, 0) != 0)
-        fail_msg("a large attribute: %s", strerror(errno));
-    assert_int_equal(setxattr("in", "user.empty", "", 0, 0), 0);
-    assert_int_equal(setxattr("in", "user.binary", "a\0b\n", 4, 0), 0);
+    room = give("in", "user.large", large, 1500) && give("in", "user.empty", "", 0) &&
+           give("in", "user.binary", "a\0b\n", 4);
     for (int i = 0; i < 20; i++) {
         (void)snprintf(name, sizeof(name), "user.number %d", i);
-        assert_int_equal(setxattr("in", name, name, strlen(name), 0), 0);
+        room = room && give("in", name, name, strlen(name));
     }
+    if (!room)
+        skip_because("this file system has no room for so many attributes");
+    assert_int_equal(chmod("in", 0444), 0); /* attributes come before the permissions */
     assert_int_equal(copy(), MAPPROC_OK);
     assert_string_equal(notes, "");
     assert_int_equal(getxattr("out", "user.large", got, sizeof(got)), 1500);
@@ -333,7 +347,7 @@ static void a_changed_input_is_not_removed(void **state)
         put("else", 0644);
         identity = identity_of("in");
         other = identity_of("else");
-        (void)usleep(15000); /* times move in ticks */
+        let_file_time_pass(".");
         fd = open("in", O_RDWR | O_APPEND | O_CLOEXEC);
         assert_true(fd >= 0);
         switch (what) {
