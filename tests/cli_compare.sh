@@ -36,12 +36,6 @@ ranges_text() {
     printf 'bytes %s (%s in all)' "$text" "$(count_bytes $bytes)"
 }
 
-# flip FILE OFFSET [LENGTH]: makes bytes different.
-flip() {
-    dd if="$1" bs=1 skip="$2" count="${3:-1}" status=none | LC_ALL=C tr '\000-\377' '\200-\377\000-\177' |
-        dd of="$1" bs=1 seek="$2" conv=notrunc status=none
-}
-
 random_below() { echo $(((RANDOM << 15 | RANDOM) % $1)); }
 seed=${MAPPROC_TEST_SEED:-$$}
 RANDOM=$seed

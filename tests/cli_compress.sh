@@ -37,18 +37,6 @@ sys.stdout.buffer.write(made[:size])
 PYTHON
 }
 
-# flip_byte FILE OFFSET: another byte than the one that is there.
-flip_byte() {
-    python3 - "$@" <<'PYTHON'
-import sys
-with open(sys.argv[1], 'r+b') as file:
-    file.seek(int(sys.argv[2]))
-    byte = file.read(1)[0]
-    file.seek(-1, 1)
-    file.write(bytes([byte ^ 1]))
-PYTHON
-}
-
 # Whether the temporary of an output in this directory is there: its input is open then, and looked
 # at, and signals are caught.
 # shellcheck disable=SC2317 # called by await
@@ -396,7 +384,7 @@ PYTHON
     run "$MAPPROC" verify raw.gz.manifest
     expect_status 0
     grep -q "$("$MAPPROC" checksum raw | digests)" "$out" raw.gz.manifest || problem 'the digest is another one'
-    flip_byte raw 4500000
+    flip raw 4500000
     run "$MAPPROC" verify raw.gz.manifest
     expect_status 1
     if have bgzip && [[ $format == bgzf ]]; then

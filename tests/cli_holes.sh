@@ -126,8 +126,8 @@ else
     expect_status 0
     expect_stdout 'giga: OK'
     # One byte, in the last piece; in the middle of a hole; then cut.
-    printf x | dd of=giga conv=notrunc oflag=seek_bytes seek=$((size - 10000)) bs=1 status=none
-    printf x | dd of=giga conv=notrunc oflag=seek_bytes seek=$((size / 4)) bs=1 status=none
+    flip giga $((size - 10000))
+    flip giga $((size / 4))
     piece=$((size >> 14))
     ((piece >= 1 << 20)) || piece=$((1 << 20))
     run "$MAPPROC" verify giga.m

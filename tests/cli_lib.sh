@@ -188,5 +188,11 @@ is_root() { [[ $(id -u) == 0 ]]; }
 # random_file NAME SIZE: bytes that do not compress.
 random_file() { head -c "$2" /dev/urandom >"$1"; }
 
+# flip FILE OFFSET [LENGTH]: makes bytes different, whatever they are.
+flip() {
+    dd if="$1" bs=1 skip="$2" count="${3:-1}" status=none | LC_ALL=C tr '\000-\377' '\200-\377\000-\177' |
+        dd of="$1" bs=1 seek="$2" conv=notrunc status=none
+}
+
 # The digests alone of xxhsum-like lines.
 digests() { cut -d ' ' -f 1; }

@@ -268,7 +268,7 @@ last_words "5 0 $size $size 1 1 0" checksum -a sha256 --limit-rate $slow data
 last_words "5 0 $size $size 1 1 0" compare --limit-rate $slow data copy
 "$MAPPROC" checksum --manifest -r data tree >manifest
 last_words "5 0 $((3200000 + size)) $((3200000 + size)) 5 5 0" verify --limit-rate $slow manifest
-printf x | dd of=tree/a conv=notrunc status=none
+flip tree/a 0
 last_words "6 1 $((3200000 + size)) $((3200000 + size)) 5 5 1" verify --limit-rate $slow manifest
 last_words "6 1 $((2 * size)) $((2 * size)) 2 2 0" verify --limit-rate $slow \
     <("$MAPPROC" checksum data) /nonexistent-list <("$MAPPROC" checksum copy)
