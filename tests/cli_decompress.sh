@@ -170,6 +170,42 @@ cmp -l data bad | awk '$3 != 0 { bad = 1 } END { exit bad }' || problem 'has oth
 rm -f bad
 done_test '--keep-going leaves a hole for it'
 
+# Whatever the size of the member and the place of the damage, nothing of it is given, and what is
+# behind it is where it was.
+seq 1 700000 >numbers
+for each in 300000 2000000; do
+    members ours numbers sized.gz $each
+    python3 - $each <<'P'
+import struct, sys
+data = open("sized.gz", "rb").read()
+begin = struct.unpack_from("<I", data, 16)[0]
+end = begin + struct.unpack_from("<I", data, begin + 16)[0]
+for name, places in {"crc": [(end - 8, 4)], "trailer": [(end - 8, 8)], "data": [((begin + end) // 2, 3)]}.items():
+    bad = bytearray(data)
+    for at, length in places:
+        bad[at : at + length] = b"\xee" * length
+    open(f"{name}.gz", "wb").write(bad)
+raw, size = bytearray(open("numbers", "rb").read()), int(sys.argv[1])
+raw[size : 2 * size] = bytes(size)
+open("expected", "wb").write(raw)
+P
+    for what in crc trailer data; do
+        for threads in 1 7; do
+            run "$MAPPROC" decompress --keep-going -c -j $threads $what.gz
+            expect_status 1
+            expect_stderr "raw bytes $each-$((2 * each - 1))"
+            expect_stdout_file expected
+            # shellcheck disable=SC2002  # a pipe is what is wanted
+            cat $what.gz | "$MAPPROC" decompress --keep-going -j $threads >"$out" 2>"$err"
+            status=$?
+            expect_status 1
+            expect_stdout_file expected
+        done
+    done
+done
+rm -f crc.gz trailer.gz data.gz sized.gz numbers expected
+done_test '--keep-going gives nothing of a bad member, from a file and a pipe'
+
 head -c $((size - 30)) ours.gz >cut.gz
 run "$MAPPROC" decompress -t cut.gz
 expect_error 1

@@ -10,6 +10,7 @@
 
 #include "base/checked.h"
 #include "base/error.h"
+#include "jobs/inflate_verdict.h"
 
 int mapproc_inflate_fail(struct mapproc_inflate_item *item, const struct mapproc_error *error)
 {
@@ -82,14 +83,17 @@ static bool list_fault(struct mapproc_inflate_item *item, const struct mapproc_i
 int mapproc_inflate_add_fault(struct mapproc_inflate_item *item,
                               const struct mapproc_inflate_fault *fault)
 {
+    struct mapproc_inflate_fault known = *fault;
     struct mapproc_error error;
 
-    if (!list_fault(item, fault)) {
+    if (!mapproc_inflate_is_plausible(known.raw_length, known.length))
+        known.raw_length = 0; /* better not told than wrong */
+    if (!list_fault(item, &known)) {
         (void)mapproc_error_set(&error, MAPPROC_FAILED, ENOMEM, item->source->path,
                                 "cannot keep the list of bad members");
         return mapproc_inflate_fail(item, &error);
     }
-    mapproc_inflate_fault_describe(fault, item->source->path, &error);
+    mapproc_inflate_fault_describe(&known, item->source->path, &error);
     if (!item->order->keep_going)
         return mapproc_inflate_fail(item, &error);
     if (item->error.code == MAPPROC_OK)

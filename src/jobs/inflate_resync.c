@@ -9,6 +9,7 @@
 #include "base/zeros.h"
 #include "format/gzip_member.h"
 #include "jobs/inflate_feed.h"
+#include "jobs/inflate_verdict.h"
 
 enum { FORMS_MAX = 2 };
 
@@ -90,8 +91,8 @@ static int is_member(const struct mapproc_inflate_item *item, const struct forms
     return is_border(item, forms, offset + header.stated_size, is, error);
 }
 
-/* The bytes of data before the member at `found`. */
-static int find_lost(const struct mapproc_inflate_item *item, uint64_t found,
+/* The bytes of data of what is bad from `begin` up to the member at `found`. */
+static int find_lost(const struct mapproc_inflate_item *item, uint64_t begin, uint64_t found,
                      struct mapproc_inflate_way *way, struct mapproc_error *error)
 {
     uint8_t trailer[MAPPROC_GZIP_TRAILER];
@@ -111,7 +112,7 @@ static int find_lost(const struct mapproc_inflate_item *item, uint64_t found,
     if (result != MAPPROC_OK)
         return result;
     mapproc_gzip_read_trailer(trailer, &crc, &size);
-    way->raw_length = size;
+    way->raw_length = mapproc_inflate_is_plausible(size, found - begin) ? size : 0;
     return MAPPROC_OK;
 }
 
@@ -139,7 +140,7 @@ int mapproc_inflate_resync(const struct mapproc_inflate_item *item, uint64_t off
                            uint8_t *memory, size_t size, struct mapproc_inflate_way *way,
                            struct mapproc_error *error)
 {
-    const uint64_t end = item->source->size;
+    const uint64_t begin = offset, end = item->source->size;
     struct forms forms;
     int result = MAPPROC_OK;
 
@@ -158,7 +159,7 @@ int mapproc_inflate_resync(const struct mapproc_inflate_item *item, uint64_t off
         if (result != MAPPROC_OK)
             return result;
         if (way->found)
-            return find_lost(item, way->offset, way, error);
+            return find_lost(item, begin, way->offset, way, error);
         offset += length - MAPPROC_INFLATE_FORM + 1;
     }
     return MAPPROC_OK;

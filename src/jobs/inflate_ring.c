@@ -33,13 +33,14 @@ void mapproc_inflate_ring_init(struct mapproc_inflate_ring *ring, struct mapproc
 
 /*
  * Judges a member by its CRC, too. If that is wrong, the member's own word on the size of its data
- * is more likely right than what came of inflating it.
+ * is more likely right than what came of inflating it, unless it is no size at all.
  */
 static const char *judge(struct mapproc_inflate_end *end, uint32_t crc)
 {
     end->facts.crc = crc;
     end->place.reason = mapproc_inflate_judge(&end->facts);
-    if (end->place.reason != NULL && end->sized && crc != end->facts.stated_crc)
+    if (end->place.reason != NULL && end->sized && crc != end->facts.stated_crc &&
+        mapproc_inflate_is_plausible(end->facts.stated_size, end->place.length))
         end->place.raw_length = end->facts.stated_size;
     return end->place.reason;
 }

@@ -20,8 +20,6 @@
 #include "jobs/inflate_resync.h"
 #include "jobs/inflate_ring.h"
 
-enum { DEFLATE_RATIO_MAX = 1032 }; /* bytes of data that a byte of deflate can make */
-
 struct serial {
     struct mapproc_inflate_item *item;
     struct mapproc_inflate_feed *feed;
@@ -96,11 +94,11 @@ static int find_way(struct serial *serial, struct mapproc_inflate_fault *fault,
         .offset = fault->offset + fault->length,
         .raw_length = fault->raw_length,
     };
+    if (way->found && !mapproc_inflate_is_plausible(way->raw_length, fault->length))
+        way->found = false; /* what stands there is no size */
     if (!mapproc_inflate_feed_can_seek(serial->feed) ||
         (serial->header.length != 0 && stated == 0)) /* others are not to be found */
         return MAPPROC_OK;
-    if (way->found && way->raw_length / DEFLATE_RATIO_MAX > fault->length)
-        way->found = false; /* what stands there is no size */
     if (way->found)
         result = is_next_border(serial, way->offset, &way->found, error);
     if (result != MAPPROC_OK || way->found)
@@ -499,10 +497,20 @@ static enum step run_member(struct serial *serial)
     return finish_member(serial, &end) == STEP_GO ? end_member(serial, &end) : STEP_STOP;
 }
 
+/* Whether the feed can go back from the end of the member to here: it seeks, or is not read from
+ * meanwhile, because all there is of the member is at hand. */
+static bool can_go_back(const struct serial *serial)
+{
+    const struct mapproc_inflate_feed *feed = serial->feed;
+
+    return mapproc_inflate_feed_can_seek(feed) || feed->at_end ||
+           feed->left >= serial->header.stated_size - serial->header.length;
+}
+
 /* The same where a bad member must not have given anything: looks at it first. */
 static enum step run_member_twice(struct serial *serial)
 {
-    uint64_t data = serial->feed->offset;
+    const struct mapproc_inflate_feed before = *serial->feed;
     struct mapproc_inflate_end end;
     enum step step;
 
@@ -520,7 +528,10 @@ static enum step run_member_twice(struct serial *serial)
     if (step != STEP_GO || end.place.reason != NULL)
         return step;
     serial->item->raw = end.place.raw_offset;
-    mapproc_inflate_feed_seek(serial->feed, data);
+    if (mapproc_inflate_feed_can_seek(serial->feed))
+        mapproc_inflate_feed_seek(serial->feed, before.offset);
+    else
+        *serial->feed = before;
     return run_member(serial);
 }
 
@@ -530,8 +541,7 @@ static enum step inflate_member(struct serial *serial)
 
     serial->strict = mapproc_inflate_chain_is_strict(&serial->header) && stated != 0 &&
                      stated <= MAPPROC_INFLATE_STRICT_MAX;
-    if (serial->item->order->keep_going && stated != 0 &&
-        mapproc_inflate_feed_can_seek(serial->feed))
+    if (serial->item->order->keep_going && stated != 0 && can_go_back(serial))
         return run_member_twice(serial);
     return run_member(serial);
 }

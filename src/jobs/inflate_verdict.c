@@ -5,6 +5,13 @@
 #include "codec/codec.h"
 #include "codec/stored.h"
 
+enum { DEFLATE_RATIO_MAX = 1032 }; /* bytes of data that a byte of deflate can make */
+
+bool mapproc_inflate_is_plausible(uint64_t raw_length, uint64_t length)
+{
+    return raw_length / DEFLATE_RATIO_MAX <= length;
+}
+
 const char *mapproc_inflate_judge(const struct mapproc_inflate_facts *facts)
 {
     if (facts->status == MAPPROC_INFLATER_BAD)

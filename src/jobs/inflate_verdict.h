@@ -22,6 +22,10 @@ struct mapproc_inflate_facts {
 /* NULL if the member is good, or what is wrong with it: a constant string. */
 const char *mapproc_inflate_judge(const struct mapproc_inflate_facts *facts);
 
+/* Whether so many bytes of data can have come of so many of a member: else what says so is no size.
+ */
+bool mapproc_inflate_is_plausible(uint64_t raw_length, uint64_t length);
+
 /* Whether the padding of the stored blocks that a deflate stream begins with is zero, as far as the
  * blocks can be followed without inflating: up to the first that is not stored. */
 bool mapproc_inflate_stored_is_clean(const uint8_t *data, size_t length);

@@ -43,12 +43,14 @@ struct walk {
 /* The member at hand is not good. */
 static int refuse(struct walk *walk, const char *reason)
 {
+    const struct mapproc_member *member = &walk->member;
+    bool knows_raw = mapproc_inflate_is_plausible(member->raw_size, member->size);
     const struct mapproc_inflate_fault fault = {
-        .number = walk->member.number,
-        .offset = walk->member.offset,
-        .length = walk->member.size,
-        .raw_offset = walk->member.raw_offset,
-        .raw_length = walk->member.raw_size,
+        .number = member->number,
+        .offset = member->offset,
+        .length = member->size,
+        .raw_offset = member->raw_offset,
+        .raw_length = knows_raw ? member->raw_size : 0,
         .reason = reason,
     };
 
