@@ -34,21 +34,8 @@ slow=32K # bytes per second: so few that 8 MiB take more than $patience
 job=job-$$
 file='' pid=''
 
-# Seconds after which what was waited for counts as never coming.
+# Less than a job with the limit of $slow takes.
 patience=200
-
-# Waits until a command succeeds.
-await() {
-    local end=$((SECONDS + patience))
-    until "$@"; do
-        if ((SECONDS >= end)); then
-            patience=5 # the rest is of no use any more
-            problem "waited in vain: $*"
-            return 1
-        fi
-        sleep 0.02
-    done
-}
 
 # peek FIELD...: of the latest snapshot of the job; fails if there is none. The state is a word,
 # workers are their states.
